@@ -1,0 +1,3 @@
+"""What the whole suite shares: pytester, for running real suites inside tests."""
+
+pytest_plugins = ["pytester"]

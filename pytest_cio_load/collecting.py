@@ -1,0 +1,215 @@
+"""What happens at collection: contracts are read from markers and checked, and the plan is told. No load is made here."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_cio_load.contract.contract import Contract, build, merge, parse_spec
+from pytest_cio_load.contract.discovery import discover
+from pytest_cio_load.errors import ContractError, Problem
+from pytest_cio_load.measurement import count_planned
+from pytest_cio_load.settings import Settings, read_settings
+from pytest_cio_load.targets import problem_with, used_by
+from pytest_cio_load.units import show_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_cio_load.metrics.kinds import Metric
+
+MARK = "cio_load"
+WORKSPACE_MARK = "cio_workspace"
+
+
+def settings_of(item: pytest.Function) -> Settings:
+    """The settings of one test. What its contract says of target and latency comes first."""
+    workspace: dict[str, object] = {}
+    for mark in reversed(list(item.iter_markers(WORKSPACE_MARK))):
+        workspace.update(mark.kwargs)
+    settings = read_settings(item.config, workspace)
+    marks = merge([mark.kwargs for mark in item.iter_markers(MARK)])
+    target, latency = marks.get("target"), marks.get("latency")
+    if target is not None:
+        settings = replace(settings, target=str(target))
+    if latency is not None:
+        settings = replace(settings, latency=latency if isinstance(latency, str) else f"{latency}ms")
+    return settings
+
+
+def contract_of(item: pytest.Function) -> Contract | None:
+    """The contract of one test, or None when it has no marker. Raises ContractError."""
+    marks = list(item.iter_markers(MARK))
+    if not marks:
+        return None
+    positional = [argument for mark in marks for argument in mark.args]
+    return build(merge([mark.kwargs for mark in marks]), found=_own_metrics(item), positional=positional)
+
+
+def _own_metrics(item: pytest.Function) -> dict[str, Metric]:
+    """Metrics that the test's file, and the files of the fixtures it uses, record."""
+    files = {inspect.unwrap(item.function).__code__.co_filename: None}
+    for name in item.fixturenames:
+        for definition in item._fixtureinfo.name2fixturedefs.get(name, ()):
+            code = getattr(inspect.unwrap(definition.func), "__code__", None)
+            if code is not None and not definition.func.__module__.startswith("pytest_cio_load"):
+                files[code.co_filename] = None
+    return discover(files)
+
+
+def is_async(item: pytest.Function) -> bool:
+    """Whether the test's function is a coroutine function."""
+    return inspect.iscoroutinefunction(item.function)
+
+
+def runs_own_loop(item: pytest.Function) -> bool:
+    """Whether no plugin will run this async test in a loop of its own, so that we have to."""
+    plugins = item.config.pluginmanager
+    by_asyncio = item.get_closest_marker("asyncio") is not None and plugins.hasplugin("asyncio") and type(item) is not pytest.Function
+    by_anyio = "anyio_backend" in item.fixturenames and plugins.hasplugin("anyio")
+    return not by_asyncio and not by_anyio
+
+
+def check(items: Sequence[pytest.Function]) -> str:
+    """Everything wrong with the contracts of *items*, as the text of a collection error; "" when all are well."""
+    told = []
+    for item in items:
+        problems = list(_problems(item))
+        if problems:
+            told.append("\n".join([f"{item.nodeid}: bad contract", *(f"  {problem.describe()}" for problem in problems)]))
+    return "\n\n".join(told)
+
+
+def _problems(item: pytest.Function) -> Iterator[Problem]:
+    yield from _problems_with_function(item)
+    contract, settings = None, None
+    try:
+        contract = contract_of(item)
+    except ContractError as error:
+        yield from error.problems
+    try:
+        settings = settings_of(item)
+    except ContractError as error:
+        yield from error.problems
+    if contract is not None and settings is not None:
+        yield from _problems_together(item, contract, settings)
+
+
+def _problems_with_function(item: pytest.Function) -> Iterator[Problem]:
+    function = item.function
+    if inspect.isasyncgenfunction(function):
+        yield Problem(item.name, "", "a coroutine function, not an async generator", "take the yield out of the test")
+    if item.get_closest_marker("trio") is not None or _anyio_backend(item).startswith("trio"):
+        yield Problem(item.name, "", "a test on asyncio, not on trio", "use pytest-asyncio, or anyio with the asyncio backend only")
+    if getattr(function, "is_hypothesis_test", False):
+        yield Problem(item.name, "", "a plain test, not one that Hypothesis runs many times", "take cio_load.rng for random data")
+
+
+def _anyio_backend(item: pytest.Function) -> str:
+    callspec = getattr(item, "callspec", None)
+    backend = callspec.params.get("anyio_backend", "") if callspec is not None else ""
+    return str(backend[0] if isinstance(backend, tuple) else backend)
+
+
+def _problems_together(item: pytest.Function, contract: Contract, settings: Settings) -> Iterator[Problem]:
+    from pytest_cio_load.fake.latency import parse
+
+    wrong = problem_with(settings.target)
+    if wrong is not None:
+        yield wrong
+    if (contract.clock or settings.clock) == "virtual":
+        yield from _problems_with_virtual_time(item, settings)
+    try:
+        parse(settings.latency)
+    except ValueError as error:
+        yield Problem("latency", repr(settings.latency), "a latency model", str(error))
+
+
+def _problems_with_virtual_time(item: pytest.Function, settings: Settings) -> Iterator[Problem]:
+    if not is_async(item) and not inspect.isasyncgenfunction(item.function):
+        yield Problem("clock", "'virtual'", "an async test: threads cannot skip time", "make it async def with cio, or use clock='wall'")
+    if settings.target != "mock" and used_by(item.fixturenames):
+        yield Problem("clock", "'virtual'", "the mock as target: a server answers in real time", "use clock='wall'")
+    if _on_uvloop(item):
+        yield Problem("clock", "'virtual'", "asyncio's own event loop, not uvloop", "use clock='wall', or run this test without uvloop")
+
+
+def _on_uvloop(item: pytest.Function) -> bool:
+    """Whether the test will run on uvloop, as far as parameters and the event loop policy in force tell before it runs."""
+    callspec = getattr(item, "callspec", None)
+    params: dict[str, Any] = callspec.params if callspec is not None else {}
+    backend = params.get("anyio_backend")
+    if isinstance(backend, tuple) and backend[1].get("use_uvloop"):
+        return True
+    factory = params.get("_asyncio_loop_factory")
+    if getattr(factory, "__module__", "").startswith("uvloop"):
+        return True
+    definitions = item._fixtureinfo.name2fixturedefs.get("event_loop_policy", ())
+    return any("uvloop" in getattr(definition.func, "__code__", _NO_CODE).co_names for definition in definitions) or _uvloop_is_policy()
+
+
+class _NO_CODE:
+    co_names: tuple[str, ...] = ()
+
+
+def _uvloop_is_policy() -> bool:
+    import asyncio
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return type(asyncio.get_event_loop_policy()).__module__.startswith("uvloop")
+
+
+def mark_unmarked(config: pytest.Config, items: Sequence[pytest.Function]) -> None:
+    """Give unmarked tests the contract that ``--cio-load`` or an ini pattern has for them. Raises pytest.UsageError."""
+    for item in items:
+        spec = config.getoption("cio_load") or _pattern_for(config, item.nodeid)
+        if spec is not None and item.get_closest_marker(MARK) is None:
+            try:
+                keywords = parse_spec(spec)
+            except ContractError as error:
+                msg = f"--cio-load={spec!r}: {error}"
+                raise pytest.UsageError(msg) from None
+            item.add_marker(pytest.mark.cio_load(**keywords))
+
+
+def _pattern_for(config: pytest.Config, nodeid: str) -> str | None:
+    for line in config.getini(MARK):
+        pattern, separator, spec = line.partition("=")
+        if not separator:
+            msg = f"cio_load: got {line!r}, expected PATTERN = SPEC, such as 'tests/test_api.py::* = 80/s,60s,p(95)<500'"
+            raise pytest.UsageError(msg)
+        if fnmatch(nodeid, pattern.strip()):
+            return str(spec.strip())
+    return None
+
+
+def plan(items: Sequence[pytest.Function], *, full: bool) -> list[str]:
+    """What load *items* will make: one line in all, or with *full* a line for each; and what their size cannot support."""
+    from pytest_cio_load.session import case_of
+
+    total, lines = 0, []
+    doubts: list[str] = []
+    for item in items:
+        case = case_of(item)
+        if case.contract is None:
+            continue
+        number = count_planned(case.contract, case.seed)
+        total += number
+        lines.append(f"  {item.nodeid}: {show_count(number)} iterations, {case.contract.describe()}")
+        doubts += _unsupported(item, case.contract, number)
+    head = f"cio-load: {show_count(total)} iterations planned in {show_count(len(items))} contract{'s' * (len(items) != 1)}"
+    return [head, *(lines if full else []), *doubts]
+
+
+def _unsupported(item: pytest.Function, contract: Contract, number: int) -> Iterator[str]:
+    """Percentiles of response time that so few iterations cannot support: better said before the run than after it."""
+    for clause in contract.thresholds:
+        if clause.metric == "response" and number < clause.minimum_samples:
+            needed = show_count(clause.minimum_samples)
+            yield f"  {item.nodeid}: {clause.text} needs {needed} samples, {show_count(number)} are planned: it will be inconclusive"

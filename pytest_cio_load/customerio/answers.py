@@ -1,0 +1,135 @@
+"""Reading an answer that is no acceptance: which error it is, why, and the nearest fix; never showing what was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from pytest_cio_load.customerio.api import CUSTOMERS, Region
+from pytest_cio_load.customerio.pacing import retry_after
+from pytest_cio_load.errors import CustomerIOError, RateLimited, Refused, ServerFailed, Unauthorized, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cio_load.customerio.api import Operation, Workspace
+    from pytest_cio_load.customerio.wire import Answer
+
+_HIDDEN = "[hidden]"
+_REASON_LENGTH = 300
+_SHORTEST_TEXT = 3
+_SHORTEST_NUMBER = 4
+
+
+def failure(
+    workspace: Workspace, operation: Operation, answer: Answer | None, lost: str, attempts: int, today: float
+) -> CustomerIOError:
+    """The error for a call whose last attempt failed.
+
+    Args:
+        workspace: names the server, the region and the budget in the hint.
+        operation: what was asked; only its name is shown.
+        answer: to the last attempt, or None when there was none.
+        lost: how the network failed, when there was no answer.
+        attempts: requests that went out.
+        today: unix seconds, to read a Retry-After date by.
+    """
+    if answer is None:
+        reason = f"no answer: {_scrub(lost, workspace, operation)}; expected one from {workspace.base_url}; check that it is up"
+        return Unreachable(operation.name, reason, attempts=attempts)
+    kind, hint = _kind(answer.status, workspace)
+    said = _scrub(reason_of(answer), workspace, operation) or f"({_phrase(answer.status)}, without a reason)"
+    waits = retry_after(answer.headers, today)
+    return kind(operation.name, f"{said}; {hint}", status=answer.status, attempts=attempts, retry_after=waits)
+
+
+def _kind(status: int, workspace: Workspace) -> tuple[type[CustomerIOError], str]:
+    """The class of the error, and what was expected with the nearest fix."""
+    region = workspace.region
+    if 300 <= status < 400:
+        other = Region.EU if region is Region.US else Region.US
+        return Refused, f"expected no redirect, and none is followed; is the account in the other region? try Region.{other.name}"
+    if status == 401:
+        return Unauthorized, f"expected the site id and API key of a workspace in region {region.value}; check all three"
+    if status == 429:
+        return RateLimited, f"expected room for {workspace.rate:g} requests/s; lower the pace, or ask for a higher limit"
+    if status >= 500:
+        return ServerFailed, "expected 2xx; the server is at fault: try again later"
+    if status == 408:
+        return Refused, "expected 2xx; the request took too long to arrive: try again later"
+    return Refused, "expected 2xx; mend the operation"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "a status HTTP does not name"
+
+
+def reason_of(answer: Answer) -> str:
+    """Customer.io's own words, from ``meta.error``, ``meta.errors`` or ``errors[]``; "" when it gives none.
+
+    Only these places are read: a body of another shape (a proxy's page, a stack trace) may hold anything.
+    """
+    try:
+        said = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return ""
+    text = "; ".join(_reasons(said))
+    return " ".join(text.split())
+
+
+def _reasons(said: object) -> Iterator[str]:
+    if not isinstance(said, dict):
+        return
+    meta = said.get("meta")
+    if isinstance(meta, dict):
+        if isinstance(meta.get("error"), str):
+            yield meta["error"]
+        if isinstance(meta.get("errors"), list):
+            yield from (each for each in meta["errors"] if isinstance(each, str))
+    errors = said.get("errors")
+    for each in errors if isinstance(errors, list) else ():
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict):
+            words = [each[key] for key in ("detail", "message", "reason") if isinstance(each.get(key), str)]
+            if words:
+                yield words[0]
+
+
+def _scrub(text: str, workspace: Workspace, operation: Operation) -> str:
+    """Hide whatever *text* repeats of the credentials or of what was sent, and cut it to a line's length."""
+    if not text:
+        return ""
+    for secret in sorted(set(_secrets(workspace, operation)), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
+    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…"
+
+
+def _secrets(workspace: Workspace, operation: Operation) -> Iterator[str]:
+    yield workspace.api_key
+    yield workspace.site_id
+    encoded = operation.path.removeprefix(CUSTOMERS).split("/")[0]
+    yield from (encoded, unquote(encoded))
+    if operation.body is not None:
+        yield from _leaves(json.loads(operation.body))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Every text and number in *value* that is long enough to be told from ordinary words."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    elif isinstance(value, str):
+        if len(value) >= _SHORTEST_TEXT:
+            yield value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and len(str(value)) >= _SHORTEST_NUMBER:
+        yield str(value)

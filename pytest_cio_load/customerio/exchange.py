@@ -1,0 +1,149 @@
+"""The core of the client: one call from its beginning to its record, without a clock, a socket or a sleep of its own.
+
+It is a generator. It yields a number of seconds to sleep or a request to send, and is sent the answer, or thrown what went wrong.
+Pacing, retry, errors and records exist here once; the shells in :mod:`pytest_cio_load.customerio.client` only sleep and send.
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import CancelledError
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from random import Random
+from typing import Generic, TypeAlias, TypeVar
+
+from pytest_cio_load.customerio import api
+from pytest_cio_load.customerio.answers import failure
+from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.customerio.wire import Answer, NoAnswer, Request
+from pytest_cio_load.errors import CustomerIOError
+
+Exchange: TypeAlias = Generator[float | Request, Answer | None, None]
+"""Yields seconds to sleep or a request to send; is sent None or the answer."""
+
+WireT = TypeVar("WireT")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """How one call went.
+
+    Attributes:
+        operation: ``identify``, ``track``, ``delete``.
+        began: on the client's clock, in seconds.
+        ended: likewise.
+        paced: seconds it waited for our own rate limiter, over all attempts.
+        attempts: requests on the wire.
+        error: what it failed with, or None when Customer.io accepted it.
+    """
+
+    operation: str
+    began: float
+    ended: float
+    paced: float
+    attempts: int
+    error: CustomerIOError | None
+
+
+class _Tally:
+    """What a call in progress has come to."""
+
+    __slots__ = ("attempts", "began", "paced")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.attempts = 0
+        self.paced = 0.0
+
+
+class Core(Generic[WireT]):
+    """Everything a client has but the waiting.
+
+    Args:
+        workspace: credentials, region and rates.
+        wire: how requests travel.
+        bucket: the rate limiter, shared by all clients of the workspace; made from the workspace's rate when not given.
+        retry: when to send again.
+        on_call: is given the record of every call once it has ended, whatever its end.
+        rng: makes jitter and event ids; seeded, the same ones at the same times.
+        now: seconds on a monotonic clock, the one the bucket is read by; None for the client's own.
+        today: unix seconds, for event ids and Retry-After dates.
+    """
+
+    def __init__(
+        self,
+        workspace: api.Workspace,
+        wire: WireT,
+        *,
+        bucket: Bucket | None = None,
+        retry: Retry | None = None,
+        on_call: Callable[[CallRecord], None] | None = None,
+        rng: Random | None = None,
+        now: Callable[[], float] | None = None,
+        today: Callable[[], float] = time.time,
+    ) -> None:
+        self.workspace = workspace
+        self.bucket = bucket or Bucket(workspace.rate)
+        self._wire = wire
+        self._retry = retry or Retry()
+        self._on_call = on_call
+        self._rng = rng or Random()
+        self._now = now
+        self._today = today
+        self._new_id = api.Ulids(self._rng, today)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.workspace!r})"
+
+    def _exchange(self, now: Callable[[], float], name: str, build: Callable[[], api.Operation]) -> Exchange:
+        """One call: build the operation, deliver it, and report how it went."""
+        tally = _Tally(now())
+        error: CustomerIOError | None = None
+        try:
+            yield from self._deliver(now, build(), tally)
+        except CustomerIOError as raised:
+            error = raised
+            raise
+        except BaseException as raised:
+            why = "cancelled" if isinstance(raised, (CancelledError, GeneratorExit)) else f"stopped by {type(raised).__name__}"
+            error = CustomerIOError(name, why, attempts=tally.attempts)
+            raise
+        finally:
+            if self._on_call is not None:
+                self._on_call(CallRecord(name, tally.began, now(), round(tally.paced, 6), tally.attempts, error))
+
+    def _deliver(self, now: Callable[[], float], operation: api.Operation, tally: _Tally) -> Exchange:
+        """Reserve, wait, send, read the answer; then done, or wait and again."""
+        request = Request(operation.method, operation.path, operation.body)
+        while True:
+            yield from self._slot(now, tally)
+            tally.attempts += 1
+            answer: Answer | None = None
+            lost = ""
+            try:
+                answer = yield request
+            except NoAnswer as error:
+                lost = error.reason
+            if answer is not None and 200 <= answer.status < 300:
+                return
+            spent = now() - tally.began - tally.paced
+            wait = self._retry.after(tally.attempts, answer, spent, self._rng, repeatable=operation.repeatable, today=self._today())
+            if wait is None:
+                raise failure(self.workspace, operation, answer, lost, tally.attempts, self._today())
+            if wait:
+                yield wait
+
+    def _slot(self, now: Callable[[], float], tally: _Tally) -> Exchange:
+        """Wait for the rate limiter. What counts is the time that passed, so that a late wake-up is not put down to Customer.io."""
+        asked = now()
+        wait = self.bucket.reserve(asked)
+        if not wait:
+            return
+        try:
+            yield wait
+        except BaseException:
+            self.bucket.cancel(asked + wait)
+            raise
+        finally:
+            tally.paced += now() - asked

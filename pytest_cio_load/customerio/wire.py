@@ -1,0 +1,208 @@
+"""The seam between what is said and how it travels: a request goes in, an answer comes out.
+
+A wire knows the server, the credentials and the connections. It knows no operations, keeps no pace and never repeats a request.
+httpx is imported when a wire is made, not before.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from pytest_cio_load.customerio.api import Workspace
+
+TIMEOUT = 10.0
+"""Seconds to connect, and to wait for each part of an answer."""
+
+CONNECTIONS = 1_000
+"""Connections at most; a request beyond them waits for one without a time limit."""
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_REASON_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What goes out. Path and body hold a person's data and are not shown."""
+
+    method: str
+    path: str = field(repr=False)
+    body: bytes | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What comes back.
+
+    Attributes:
+        status: of HTTP.
+        headers: by lower-case name.
+        body: decoded of its content encoding; not shown, for a server may echo what it was sent.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class NoAnswer(Exception):
+    """The network failed; *reason* says how, without address or payload."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Wire(Protocol):
+    """Sends requests from a coroutine."""
+
+    async def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+
+
+class SyncWire(Protocol):
+    """Sends requests from a thread."""
+
+    def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class _Httpx:
+    """What both httpx wires share: how a request is built and how a failure is worded.
+
+    Requests go straight to httpx's transport. Its client class would double the CPU time of a call, follow what we do not want followed,
+    and log every URL, and with it every identifier, at INFO.
+    """
+
+    def __init__(self, workspace: Workspace, timeout: float) -> None:
+        import httpx
+
+        if not timeout > 0:
+            raise ValueError(f"timeout: got {timeout}; expected seconds, more than 0; try {TIMEOUT:g}")
+        self._new_request = httpx.Request
+        self._failures: type[Exception] = httpx.RequestError
+        self._base_url = workspace.base_url
+        self._timeout = timeout
+        self._extensions = {"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": None}}
+        credentials = b64encode(f"{workspace.site_id}:{workspace.api_key}".encode()).decode("ascii")
+        self._headers = httpx.Headers(
+            {
+                "host": urlsplit(workspace.base_url).netloc,
+                "authorization": f"Basic {credentials}",
+                "accept": "application/json",
+                "user-agent": "pytest-cio-load",
+            }
+        )
+        self._json_headers = httpx.Headers({**self._headers, "content-type": "application/json"})
+
+    def _build(self, request: Request) -> httpx.Request:
+        headers = self._headers if request.body is None else self._json_headers
+        url = self._base_url + request.path
+        return self._new_request(request.method, url, headers=headers, content=request.body, extensions=self._extensions)
+
+    def _no_answer(self, error: Exception) -> NoAnswer:
+        """Word a failure of httpx. Its own text is kept only where it cannot hold what was sent."""
+        kind = type(error).__name__
+        if kind.endswith("Timeout"):
+            what = "connection" if kind == "ConnectTimeout" else "answer"
+            return NoAnswer(f"no {what} within {self._timeout:g} s")
+        text = " ".join(str(error).split())[:_REASON_LENGTH] if kind != "LocalProtocolError" else ""
+        return NoAnswer(text or kind)
+
+
+class HttpxWire(_Httpx):
+    """Requests over httpx from a coroutine.
+
+    Args:
+        workspace: says where to and with which credentials.
+        timeout: seconds to connect, and to wait for each part of an answer.
+        connections: at most so many; all of them are kept open.
+        transport: goes in place of the network: the fake's door.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        timeout: float = TIMEOUT,
+        connections: int = CONNECTIONS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        import httpx
+
+        super().__init__(workspace, timeout)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._transport = transport or httpx.AsyncHTTPTransport(limits=limits, proxy=proxy_for(workspace.base_url))
+
+    async def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+        try:
+            response = await self._transport.handle_async_request(self._build(request))
+            try:
+                body = await response.aread()
+            finally:
+                await response.aclose()
+        except self._failures as error:
+            raise self._no_answer(error) from None
+        return Answer(response.status_code, response.headers, body)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+
+
+class HttpxSyncWire(_Httpx):
+    """Requests over httpx from a thread; may be shared by many. Arguments as of :class:`HttpxWire`."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        timeout: float = TIMEOUT,
+        connections: int = CONNECTIONS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        import httpx
+
+        super().__init__(workspace, timeout)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._transport = transport or httpx.HTTPTransport(limits=limits, proxy=proxy_for(workspace.base_url))
+
+    def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+        try:
+            response = self._transport.handle_request(self._build(request))
+            try:
+                body = response.read()
+            finally:
+                response.close()
+        except self._failures as error:
+            raise self._no_answer(error) from None
+        return Answer(response.status_code, response.headers, body)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for *url*, or None. A loopback address never goes through one."""
+    parts = urlsplit(url)
+    if parts.hostname in _LOOPBACK or proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

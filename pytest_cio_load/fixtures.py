@@ -1,0 +1,48 @@
+"""Every fixture, thin: what they give is made elsewhere, and imported when a test asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_cio_load.customerio.client import Client, SyncClient
+    from pytest_cio_load.fake.workspace import FakeWorkspace
+    from pytest_cio_load.load.iteration import Iteration
+
+
+@pytest.fixture
+def cio(request: pytest.FixtureRequest) -> Client:
+    """The async Customer.io client for the chosen target: ``await cio.identify(id, email=…)``, ``track``, ``delete``."""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).target.client
+
+
+@pytest.fixture
+def cio_sync(request: pytest.FixtureRequest) -> SyncClient:
+    """The blocking twin of ``cio``."""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).target.sync_client
+
+
+@pytest.fixture
+def cio_load(request: pytest.FixtureRequest) -> Iteration:
+    """This iteration: ``index``, ``due``, ``user``, ``rng``, ``check``, ``group``, ``trend``, ``counter``, ``rate``, ``gauge``, ``now``."""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).current
+
+
+@pytest.fixture
+def cio_fake(request: pytest.FixtureRequest) -> FakeWorkspace:
+    """The fake workspace behind the mock: arrange faults before the run, ask what arrived after it.
+
+    Raises:
+        ContractError: the target is a server, which this process cannot look into.
+    """
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).target.need_fake()

@@ -1,0 +1,158 @@
+"""One run being measured: from the first arrival to the run document. Knows neither pytest nor HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_cio_load.contract.verdict import breaks_now, judge, lag_tolerance
+from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds
+from pytest_cio_load.load.iteration import CURRENT
+from pytest_cio_load.load.run import End, Ending, Load
+from pytest_cio_load.load.schedule import planned, schedule
+from pytest_cio_load.metrics.recorder import Recorder
+from pytest_cio_load.reports.document import Run
+from pytest_cio_load.reports.notes import notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_cio_load.contract.contract import Contract
+    from pytest_cio_load.contract.threshold import Threshold
+    from pytest_cio_load.customerio.client import CallRecord
+    from pytest_cio_load.load.clock import Clock
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured.
+
+    Attributes:
+        test: the node id.
+        location: "tests/test_x.py:12".
+        home: the test's file, as its code objects name it.
+        target: "mock", a URL, or "none".
+        seed: of everything random.
+        max_in_flight: the limit in force.
+        pace: requests per second that our own limiter keeps to, or None when the test makes no call.
+    """
+
+    test: str
+    location: str
+    home: str
+    target: str
+    seed: int
+    max_in_flight: int
+    pace: float | None
+
+
+class Measurement:
+    """Fills a recorder while a driver runs, ends the run when a clause asks for it, and judges it afterwards."""
+
+    def __init__(self, contract: Contract, subject: Subject, clock: Clock) -> None:
+        self.contract, self.subject, self.clock = contract, subject, clock
+        self.recorder = Recorder(
+            contract.declared,
+            warmup=round(contract.warmup * MICROSECONDS),
+            lag_tolerance=round(lag_tolerance(contract) * 1000),
+            home=subject.home,
+        )
+        self.planned = count_planned(contract, subject.seed)
+        self._aborting = [clause for clause in contract.thresholds if clause.abort_on_fail]
+        self._aborted_by: Threshold | None = None
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._real, self._cpu = real_seconds(), cpu_seconds()
+
+    def load(self, *, let_through: tuple[type[BaseException], ...], progress: Callable[[int], None] | None) -> Load:
+        """What the driver is to make happen.
+
+        Args:
+            let_through: exceptions that are no failure of the iteration but end the run: a skip.
+            progress: told the time, in microseconds, several times a second.
+        """
+        contract = self.contract
+
+        def watch(now: int) -> str | None:
+            if progress is not None:
+                progress(now)
+            return self._look(now)
+
+        return Load(
+            arrivals=schedule(contract.profile, arrivals=contract.arrivals, seed=self.subject.seed),
+            duration=round(contract.profile.duration * MICROSECONDS),
+            max_in_flight=self.subject.max_in_flight,
+            drop=contract.on_saturation == "drop",
+            graceful_stop=round(contract.graceful_stop * MICROSECONDS),
+            timeout=None if contract.timeout is None else round(contract.timeout * MICROSECONDS),
+            let_through=let_through,
+            watch=watch if self._aborting or progress is not None else None,
+        )
+
+    def on_call(self, record: CallRecord) -> None:
+        """Record a Customer.io call, if it was made by an iteration: what fixtures and cleanup do is not load."""
+        iteration = CURRENT.get()
+        if iteration is None:
+            return
+        times = (round((record.ended - record.began) * MICROSECONDS), round(record.paced * MICROSECONDS))
+        self.recorder.call(
+            record.operation,
+            iteration=iteration.index,
+            due=round(iteration.due * MICROSECONDS),
+            times=times,
+            attempts=record.attempts,
+            error=record.error,
+        )
+
+    def _look(self, now: int) -> str | None:
+        elapsed = now / MICROSECONDS
+        for clause in self._aborting:
+            if breaks_now(clause, self.recorder.read(clause.metric), elapsed):
+                self._aborted_by = clause
+                return f"{clause.metric} {clause.text} was broken {elapsed:.1f} s into the run"
+        return None
+
+    def conclude(self, ending: Ending, *, delivery: Mapping[str, object], cleanup: Mapping[str, int]) -> Run:
+        """Judge the run.
+
+        Args:
+            ending: how the driver's run ended.
+            delivery: what the fake counted, or nothing.
+            cleanup: what became of the made-up people, or nothing.
+        """
+        real, cpu = real_seconds() - self._real, cpu_seconds() - self._cpu
+        contract, subject = self.contract, self.subject
+        summary = self.recorder.summary(
+            planned=self.planned, elapsed=ending.lasted / MICROSECONDS, end=ending.end.value, reason=ending.reason
+        )
+        waited = self.clock.waited_for_sockets if isinstance(self.clock, VirtualClock) else 0.0
+        return Run(
+            test=subject.test,
+            location=subject.location,
+            contract=contract,
+            summary=summary,
+            verdict=judge(contract, summary, clock=self.clock.name, aborted_by=self._aborted_by),
+            clock=self.clock.name,
+            target=subject.target,
+            seed=subject.seed,
+            max_in_flight=subject.max_in_flight,
+            started_at=self._started_at,
+            real_seconds=real,
+            cpu_seconds=cpu,
+            delivery=delivery,
+            cleanup=cleanup,
+            notes=tuple(notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited)),
+        )
+
+    def cut_short(self, reason: str) -> Ending:
+        """The ending of a run that no driver brought to its end."""
+        return Ending(End.CUT, reason, self.clock.now())
+
+
+def count_planned(contract: Contract, seed: int) -> int:
+    """How many iterations the schedule holds: by exact arithmetic, or by making the seeded Poisson schedule."""
+    if contract.arrivals == "even":
+        return planned(contract.profile)
+    return sum(1 for _ in schedule(contract.profile, arrivals=contract.arrivals, seed=seed))

@@ -1,0 +1,61 @@
+"""The kinds of metric, what may be asked of each, and the metrics every run has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a metric holds, and so which aggregations it has."""
+
+    TREND = "trend"
+    COUNTER = "counter"
+    RATE = "rate"
+    GAUGE = "gauge"
+
+
+AGGREGATIONS: dict[Kind, tuple[str, ...]] = {
+    Kind.TREND: ("avg", "min", "max", "med", "p", "count"),
+    Kind.COUNTER: ("count", "rate"),
+    Kind.RATE: ("rate", "count"),
+    Kind.GAUGE: ("value", "min", "max"),
+}
+"""Aggregations by kind. ``p`` takes a percentile: ``p(95)``. A counter's ``rate`` is per second; a rate's is a share of 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's declaration.
+
+    Attributes:
+        kind: trend, counter, rate or gauge.
+        unit: ``ms`` for times, "" for plain numbers. Only an ``ms`` metric takes bounds with a unit.
+        meaning: one phrase for error messages and reports.
+    """
+
+    kind: Kind
+    unit: str = ""
+    meaning: str = ""
+
+
+BUILTIN: dict[str, Metric] = {
+    "response": Metric(Kind.TREND, "ms", "due to ended: what a user feels"),
+    "service": Metric(Kind.TREND, "ms", "began to ended"),
+    "lag": Metric(Kind.TREND, "ms", "how late the load generator itself was"),
+    "queued": Metric(Kind.TREND, "ms", "waited for one of max_in_flight slots"),
+    "paced": Metric(Kind.TREND, "ms", "a call's wait for our own rate limiter"),
+    "attempts": Metric(Kind.TREND, "", "requests on the wire per call"),
+    "identify": Metric(Kind.TREND, "ms", "latency of identify calls"),
+    "track": Metric(Kind.TREND, "ms", "latency of track calls"),
+    "delete": Metric(Kind.TREND, "ms", "latency of delete calls"),
+    "iterations": Metric(Kind.COUNTER, "", "iterations begun"),
+    "calls": Metric(Kind.COUNTER, "", "Customer.io calls made"),
+    "interrupted": Metric(Kind.COUNTER, "", "iterations unfinished when graceful_stop ran out"),
+    "timed_out": Metric(Kind.COUNTER, "", "iterations that exceeded timeout"),
+    "errors": Metric(Kind.RATE, "", "failed iterations and failed calls"),
+    "dropped": Metric(Kind.RATE, "", "iterations that fell due with no slot free"),
+    "on_time": Metric(Kind.RATE, "", "planned iterations that the generator began on time"),
+    "checks": Metric(Kind.RATE, "", "cio_load.check() that held"),
+}
+"""Metrics that every run has, by name. ``check:NAME`` (rate) and ``group:NAME`` (trend, ms) join them as the body uses them."""

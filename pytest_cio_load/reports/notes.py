@@ -1,0 +1,65 @@
+"""Sentences that a report must not leave out, because without them its figures mislead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_cio_load.units import show_count, show_ms, show_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_cio_load.metrics.summary import Summary
+
+NOTICEABLE_MS = 1.0
+NOTICEABLE_SHARE = 0.1
+
+
+def notes(summary: Summary, *, max_in_flight: int, pace: float | None, waited_for_sockets: float) -> Iterator[str]:
+    """What to say about a run beside its numbers.
+
+    Args:
+        summary: what was measured.
+        max_in_flight: the limit in force.
+        pace: requests per second that our own limiter kept to, or None when the test made no call.
+        waited_for_sockets: seconds of virtual time that were really waited, because the body had real connections open.
+    """
+    yield from _omission(summary)
+    yield from _pacing(summary, pace)
+    yield from _saturation(summary, max_in_flight)
+    if waited_for_sockets:
+        yield (
+            f"real connections were open, so {waited_for_sockets:.1f} s of virtual time were really waited: "
+            "figures hold, but can differ between runs"
+        )
+    if summary.warmup.iterations:
+        yield f"{show_count(summary.warmup.iterations)} iterations of the warmup ran, and count for nothing above"
+
+
+def _omission(summary: Summary) -> Iterator[str]:
+    response, service = summary.read("response", "p", 95), summary.read("service", "p", 95)
+    gap = response - service
+    if gap > NOTICEABLE_MS and gap > NOTICEABLE_SHARE * service:
+        yield (
+            f"response p(95) is {show_ms(response)}, service p(95) {show_ms(service)}: whoever times requests from when they are sent, "
+            f"as k6 does, would have seen only the second"
+        )
+
+
+def _pacing(summary: Summary, pace: float | None) -> Iterator[str]:
+    paced = summary.read("paced", "p", 95)
+    if pace is not None and paced > NOTICEABLE_MS:
+        yield (
+            f"calls waited for our own limiter of {show_rate(pace)} (p(95) {show_ms(paced)}): that is not Customer.io's time; "
+            "raise cio_workspace_limit if the workspace allows more"
+        )
+
+
+def _saturation(summary: Summary, max_in_flight: int) -> Iterator[str]:
+    dropped = round(summary.read("dropped", "count"))
+    if summary.waited:
+        longest = show_ms(summary.read("queued", "max"))
+        waited = f"{show_count(summary.waited)} iterations waited for a slot, up to {longest}"
+        yield f"max_in_flight={show_count(max_in_flight)} was reached: {waited}"
+    if dropped:
+        yield f"max_in_flight={show_count(max_in_flight)} was reached: {show_count(dropped)} iterations were dropped"

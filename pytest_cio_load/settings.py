@@ -1,0 +1,143 @@
+"""What the command line, the ini file and the ``cio_workspace`` marker say, as one value.
+
+Options win over the ini file, markers over both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_cio_load.errors import ContractError, Problem, near_miss
+from pytest_cio_load.units import UnitError, duration, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+MODES = ("load", "once", "skip")
+CLOCKS = ("virtual", "wall")
+REGIONS = ("us", "eu")
+OVER_BUDGET = ("accept", "reject", "throttle", "drop")
+_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout")
+WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The circumstances of a run that are no promise.
+
+    Attributes:
+        mode: "load", "once" or "skip".
+        target: "mock" or a loopback URL.
+        clock: "virtual", "wall", or None to let the target decide.
+        latency: the mock's latency model, as text.
+        seed: of everything random, or None for one made from the test's name.
+        limit: requests per second that the workspace declares as its budget.
+        pace: requests per second that our own limiter keeps to; None for the limit.
+        over_budget: what the mock does with requests over its budget.
+        region: "us" or "eu".
+        timeout: seconds that one request may wait for its answer.
+    """
+
+    mode: str = "load"
+    target: str = "mock"
+    clock: str | None = None
+    latency: str = "40ms"
+    seed: int | None = None
+    limit: float = 100.0
+    pace: float | None = None
+    over_budget: str = "accept"
+    region: str = "us"
+    timeout: float = 10.0
+
+
+def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None = None) -> Settings:
+    """Settings for one test.
+
+    Args:
+        config: pytest's.
+        workspace: the keywords of the test's ``cio_workspace`` markers, merged.
+
+    Raises:
+        ContractError: one of them makes no sense; holds every problem.
+    """
+    problems: list[Problem] = []
+    said = {name: _said(config, name) for name in _OPTIONS}
+    settings = Settings(
+        mode=str(config.getoption("cio_load_mode")),
+        target=said["target"] or "mock",
+        clock=_one_of("cio_clock", said["clock"], CLOCKS, problems) or None,
+        latency=said["latency"] or "40ms",
+        seed=_seed(said["seed"], problems),
+        limit=_rate("cio_workspace_limit", said["workspace_limit"] or 100, problems),
+        over_budget=_one_of("cio_over_budget", said["over_budget"], OVER_BUDGET, problems) or "accept",
+        region=_one_of("cio_region", said["region"], REGIONS, problems) or "us",
+        timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
+    )
+    settings = _with_workspace(settings, workspace or {}, problems)
+    if problems:
+        raise ContractError(problems)
+    return settings
+
+
+def _said(config: pytest.Config, name: str) -> Any:
+    option = config.getoption(f"cio_{name}")
+    return option if option is not None else config.getini(f"cio_{name}")
+
+
+def _with_workspace(settings: Settings, workspace: Mapping[str, object], problems: list[Problem]) -> Settings:
+    for keyword, value in workspace.items():
+        where = f"cio_workspace({keyword})"
+        if keyword == "limit":
+            settings = replace(settings, limit=_rate(where, value, problems))
+        elif keyword == "pace":
+            settings = replace(settings, pace=None if value is None else _rate(where, value, problems))
+        elif keyword == "over_budget":
+            settings = replace(settings, over_budget=_one_of(where, value, OVER_BUDGET, problems) or "accept")
+        elif keyword == "region":
+            settings = replace(settings, region=_one_of(where, value, REGIONS, problems) or "us")
+        elif keyword == "timeout":
+            settings = replace(settings, timeout=_seconds(where, value, problems))
+        else:
+            expected = f"one of {', '.join(WORKSPACE_KEYWORDS)}"
+            problems.append(Problem(where, repr(value), expected, near_miss(keyword, WORKSPACE_KEYWORDS)))
+    return settings
+
+
+def _one_of(where: str, value: object, words: tuple[str, ...], problems: list[Problem]) -> str:
+    if value in (None, "") or value in words:
+        return str(value or "")
+    problems.append(Problem(where, repr(value), f"one of {', '.join(words)}", near_miss(str(value), words)))
+    return ""
+
+
+def _rate(where: str, value: object, problems: list[Problem]) -> float:
+    try:
+        return float(rate(_number(value), zero=False))
+    except UnitError as error:
+        problems.append(Problem(where, error.got, error.expected, error.nearest))
+        return 100.0
+
+
+def _seconds(where: str, value: object, problems: list[Problem]) -> float:
+    try:
+        return float(duration(_number(value), zero=False))
+    except UnitError as error:
+        problems.append(Problem(where, error.got, error.expected, error.nearest))
+        return 10.0
+
+
+def _number(value: object) -> object:
+    """Options and ini values are always text; a bare number there is meant as one."""
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+def _seed(value: object, problems: list[Problem]) -> int | None:
+    if value in (None, ""):
+        return None
+    if str(value).isdigit():
+        return int(str(value))
+    problems.append(Problem("cio_seed", repr(value), "a whole number from 0 up"))
+    return None
