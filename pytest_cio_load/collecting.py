@@ -14,7 +14,7 @@ from pytest_cio_load.contract.discovery import discover
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.measurement import count_planned
 from pytest_cio_load.settings import Settings, read_settings
-from pytest_cio_load.targets import problem_with, used_by
+from pytest_cio_load.targets import problem_with, problem_with_clock, used_by
 from pytest_cio_load.units import show_count
 
 if TYPE_CHECKING:
@@ -132,8 +132,9 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
 def _problems_with_virtual_time(item: pytest.Function, settings: Settings) -> Iterator[Problem]:
     if not is_async(item) and not inspect.isasyncgenfunction(item.function):
         yield Problem("clock", "'virtual'", "an async test: threads cannot skip time", "make it async def with cio, or use clock='wall'")
-    if settings.target != "mock" and used_by(item.fixturenames):
-        yield Problem("clock", "'virtual'", "the mock as target: a server answers in real time", "use clock='wall'")
+    wrong = problem_with_clock("virtual", settings.target)
+    if wrong is not None and used_by(item.fixturenames):
+        yield wrong
     if _on_uvloop(item):
         yield Problem("clock", "'virtual'", "asyncio's own event loop, not uvloop", "use clock='wall', or run this test without uvloop")
 
@@ -149,11 +150,8 @@ def _on_uvloop(item: pytest.Function) -> bool:
     if getattr(factory, "__module__", "").startswith("uvloop"):
         return True
     definitions = item._fixtureinfo.name2fixturedefs.get("event_loop_policy", ())
-    return any("uvloop" in getattr(definition.func, "__code__", _NO_CODE).co_names for definition in definitions) or _uvloop_is_policy()
-
-
-class _NO_CODE:
-    co_names: tuple[str, ...] = ()
+    codes = [getattr(definition.func, "__code__", None) for definition in definitions]
+    return any(code is not None and "uvloop" in code.co_names for code in codes) or _uvloop_is_policy()
 
 
 def _uvloop_is_policy() -> bool:

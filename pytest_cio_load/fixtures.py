@@ -13,19 +13,27 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def cio(request: pytest.FixtureRequest) -> Client:
-    """The async Customer.io client for the chosen target: ``await cio.identify(id, email=…)``, ``track``, ``delete``."""
+def cio_target(request: pytest.FixtureRequest) -> str:
+    """What calls reach: ``mock``, or a URL. Override it to name a server that one of your fixtures starts."""
     from pytest_cio_load.session import case_of
 
-    return case_of(request.node).target.client
+    return case_of(request.node).settings.target
 
 
 @pytest.fixture
-def cio_sync(request: pytest.FixtureRequest) -> SyncClient:
+def cio(request: pytest.FixtureRequest, cio_target: str) -> Client:
+    """The async Customer.io client for the chosen target: ``await cio.identify(id, email=…)``, ``track``, ``delete``."""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).aim(cio_target).client
+
+
+@pytest.fixture
+def cio_sync(request: pytest.FixtureRequest, cio_target: str) -> SyncClient:
     """The blocking twin of ``cio``."""
     from pytest_cio_load.session import case_of
 
-    return case_of(request.node).target.sync_client
+    return case_of(request.node).aim(cio_target).sync_client
 
 
 @pytest.fixture
@@ -37,7 +45,7 @@ def cio_load(request: pytest.FixtureRequest) -> Iteration:
 
 
 @pytest.fixture
-def cio_fake(request: pytest.FixtureRequest) -> FakeWorkspace:
+def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace:
     """The fake workspace behind the mock: arrange faults before the run, ask what arrived after it.
 
     Raises:
@@ -45,4 +53,4 @@ def cio_fake(request: pytest.FixtureRequest) -> FakeWorkspace:
     """
     from pytest_cio_load.session import case_of
 
-    return case_of(request.node).target.need_fake()
+    return case_of(request.node).aim(cio_target).need_fake()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_cio_load.contract.threshold import parse
 from pytest_cio_load.contract.verdict import breaks_now, judge, lag_tolerance
 from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds
 from pytest_cio_load.load.iteration import CURRENT
 from pytest_cio_load.load.run import End, Ending, Load
 from pytest_cio_load.load.schedule import planned, schedule
+from pytest_cio_load.metrics.kinds import BUILTIN
 from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.reports.document import Run
 from pytest_cio_load.reports.notes import notes
@@ -53,6 +55,7 @@ class Measurement:
     """Fills a recorder while a driver runs, ends the run when a clause asks for it, and judges it afterwards."""
 
     def __init__(self, contract: Contract, subject: Subject, clock: Clock) -> None:
+        contract = with_delivery(contract) if subject.target == "mock" else contract
         self.contract, self.subject, self.clock = contract, subject, clock
         self.recorder = Recorder(
             contract.declared,
@@ -114,7 +117,7 @@ class Measurement:
                 return f"{clause.metric} {clause.text} was broken {elapsed:.1f} s into the run"
         return None
 
-    def conclude(self, ending: Ending, *, delivery: Mapping[str, object], cleanup: Mapping[str, int]) -> Run:
+    def conclude(self, ending: Ending, *, delivery: Mapping[str, int], cleanup: Mapping[str, int]) -> Run:
         """Judge the run.
 
         Args:
@@ -124,6 +127,8 @@ class Measurement:
         """
         real, cpu = real_seconds() - self._real, cpu_seconds() - self._cpu
         contract, subject = self.contract, self.subject
+        if delivery:
+            self.recorder.lost(lost_of(delivery))
         summary = self.recorder.summary(
             planned=self.planned, elapsed=ending.lasted / MICROSECONDS, end=ending.end.value, reason=ending.reason
         )
@@ -149,6 +154,22 @@ class Measurement:
     def cut_short(self, reason: str) -> Ending:
         """The ending of a run that no driver brought to its end."""
         return Ending(End.CUT, reason, self.clock.now())
+
+
+def with_delivery(contract: Contract) -> Contract:
+    """*contract* with the promise that nothing is lost, unless it says something about that itself.
+
+    Only the mock can be asked what it applied, so only there can the promise be held.
+    """
+    if any(clause.metric == "lost" for clause in contract.thresholds):
+        return contract
+    nothing_lost = parse("count==0", "lost", BUILTIN["lost"], origin="default")
+    return replace(contract, thresholds=(*contract.thresholds, nothing_lost))
+
+
+def lost_of(delivery: Mapping[str, int]) -> int:
+    """Requests that were answered with 200 and not applied, or never arrived: 200 is no proof of delivery."""
+    return delivery["dropped"] + max(0, delivery["sent"] - delivery["received"])
 
 
 def count_planned(contract: Contract, seed: int) -> int:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_cio_load.fixtures import cio, cio_fake, cio_load, cio_sync
+from pytest_cio_load.fixtures import cio, cio_fake, cio_load, cio_sync, cio_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["cio", "cio_fake", "cio_load", "cio_sync"]
+__all__ = ["cio", "cio_fake", "cio_load", "cio_sync", "cio_target"]
 
 MARK = "cio_load"
 FIXTURES = frozenset(__all__)

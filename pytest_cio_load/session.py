@@ -10,6 +10,7 @@ import asyncio
 import functools
 import inspect
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
@@ -29,7 +30,7 @@ from pytest_cio_load.reports.document import Document, document
 from pytest_cio_load.reports.live import live
 from pytest_cio_load.reports.terminal import Telling, plain, section
 from pytest_cio_load.safety.turn import turn
-from pytest_cio_load.targets import Target, used_by
+from pytest_cio_load.targets import Target, problem_with, problem_with_clock, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -76,6 +77,23 @@ class Case:
     def target(self) -> Target:
         """What the calls reach; made when a fixture asks for it."""
         return Target(self.settings, seed=self.seed, on_call=self._on_call)
+
+    def aim(self, target: str) -> Target:
+        """The target, which a fixture of the author's own may have named only now.
+
+        Raises:
+            ContractError: it is no target, or none that virtual time can reach.
+        """
+        if target != self.settings.target:
+            problem = problem_with(target) or problem_with_clock(self._asked_clock, target)
+            if problem is not None:
+                raise ContractError([problem])
+            self.settings = replace(self.settings, target=target)
+        return self.target
+
+    @property
+    def _asked_clock(self) -> str | None:
+        return (self.contract.clock if self.contract is not None else None) or self.settings.clock
 
     def _on_call(self, record: CallRecord) -> None:
         if self.measurement is not None:
@@ -130,7 +148,7 @@ class Case:
         return "target" in self.__dict__
 
     def _choose_clock(self, loop: asyncio.AbstractEventLoop) -> WallClock | VirtualClock:
-        asked = (self.contract.clock if self.contract is not None else None) or self.settings.clock
+        asked = self._asked_clock
         if asked == "virtual":
             try:
                 return VirtualClock(loop)

@@ -51,6 +51,13 @@ def problem_with(target: str) -> Problem | None:
     return None
 
 
+def problem_with_clock(clock: str | None, target: str) -> Problem | None:
+    """What is wrong with asking for *clock* on *target*, or None."""
+    if clock != "virtual" or target == MOCK:
+        return None
+    return Problem("clock", "'virtual'", "the mock as target: a server answers in real time", "use clock='wall'")
+
+
 class Target:
     """One test's target.
 
@@ -72,7 +79,7 @@ class Target:
         self._ledger = Ledger(f"cio-load-{seed:x}" if url is None else f"cio-load-{token_hex(4)}")
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
-        self._delivered: dict[str, Any] | None = None
+        self._delivered: dict[str, int] | None = None
         self.cleanup: dict[str, int] = {}
 
     def begin(self, now: Callable[[], float]) -> None:
@@ -182,7 +189,7 @@ class Target:
         self._sent += record.attempts
         self._on_call(record)
 
-    def delivery(self) -> dict[str, Any]:
+    def delivery(self) -> dict[str, int]:
         """What our client sent and what the mock received and did with it; empty for a server, which cannot be asked."""
         if "fake" not in self.__dict__:
             return {}

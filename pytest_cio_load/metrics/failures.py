@@ -81,10 +81,16 @@ def _deepest_line(trace: TracebackType | None, home: str) -> str:
 
 
 def _trace(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and _is_ours(trace.tb_frame):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    """The traceback of *error* and of what caused it, without this package's frames: the author's line is what helps."""
+    told = traceback.TracebackException.from_exception(error)
+    pending: list[traceback.TracebackException | None] = [told]
+    while pending:
+        one = pending.pop()
+        if one is not None:
+            theirs = [frame for frame in one.stack if not frame.filename.startswith(_OURS)]
+            one.stack = traceback.StackSummary.from_list(theirs or list(one.stack))
+            pending += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+    return "".join(told.format()).rstrip()
 
 
 def _is_ours(frame: FrameType) -> bool:

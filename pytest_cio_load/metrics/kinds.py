@@ -53,6 +53,7 @@ BUILTIN: dict[str, Metric] = {
     "calls": Metric(Kind.COUNTER, "", "Customer.io calls made"),
     "interrupted": Metric(Kind.COUNTER, "", "iterations unfinished when graceful_stop ran out"),
     "timed_out": Metric(Kind.COUNTER, "", "iterations that exceeded timeout"),
+    "lost": Metric(Kind.COUNTER, "", "requests answered with 200 that the mock did not apply"),
     "errors": Metric(Kind.RATE, "", "failed iterations and failed calls"),
     "dropped": Metric(Kind.RATE, "", "iterations that fell due with no slot free"),
     "on_time": Metric(Kind.RATE, "", "planned iterations that the generator began on time"),

@@ -142,6 +142,12 @@ class Recorder:
             self._trend("paced").record(paced)
             self._trend("attempts").record(attempts * 1000)
 
+    def lost(self, number: int) -> None:
+        """So many requests were not applied, though they were answered with success."""
+        with self._lock:
+            self._metrics["lost"] = lost = Counter()
+            lost.add(number)
+
     # What the body tells.
 
     def add(self, name: str, kind: Kind, value: float, unit: str = "") -> None:

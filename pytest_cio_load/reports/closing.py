@@ -25,4 +25,5 @@ def summarize(reporter: Any, documents: Sequence[Document], untold: Sequence[Doc
     for doc in untold:
         write(failure(doc, writer.fullwidth), writer)
         reporter.write_line("")
-    write((summary_line(doc, writer.fullwidth) for doc in documents), writer)
+    in_order = sorted(documents, key=lambda doc: str(doc["machine"]["started_at"]))
+    write((summary_line(doc, writer.fullwidth) for doc in in_order), writer)

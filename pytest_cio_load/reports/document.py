@@ -59,7 +59,7 @@ class Run:
     started_at: str
     real_seconds: float
     cpu_seconds: float
-    delivery: Mapping[str, Any] = field(default_factory=dict)
+    delivery: Mapping[str, int] = field(default_factory=dict)
     cleanup: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

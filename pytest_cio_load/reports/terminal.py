@@ -76,17 +76,20 @@ def failure(doc: Document, width: int = 80) -> Iterator[Line]:
 
 
 def section(doc: Document, width: int = 80) -> Iterator[Line]:
-    """Everything measured, for the test's own section."""
-    yield from _wrapped(doc["headline"], width, style=doc["verdict"])
-    yield from _wrapped(circumstances(doc), width, style="faint")
+    """Everything measured, for the test's own section; what the failure's text has said already is not said again."""
+    kept = doc["verdict"] == "kept"
+    if kept:
+        yield from _wrapped(doc["headline"], width, style="kept")
+        yield from _wrapped(circumstances(doc), width, style="faint")
     yield from _wrapped(counts(doc), width, style="faint")
-    yield []
-    yield from clauses(doc, width)
+    if kept:
+        yield []
+        yield from clauses(doc, width)
     yield []
     yield from _trends(doc, width)
     yield from _others(doc, width)
-    yield from _notes(doc, width)
-    if doc["verdict"] == "kept":
+    if kept:
+        yield from _notes(doc, width)
         yield from _failures(doc["failures"], width)
 
 
@@ -174,7 +177,8 @@ def _failures(groups: list[dict[str, Any]], width: int) -> Iterator[Line]:
 
 
 def _trends(doc: Document, width: int) -> Iterator[Line]:
-    trends = {name: metric for name, metric in doc["metrics"].items() if metric["kind"] == "trend"}
+    # Lag, queued and paced are 0 in most runs: a row of zeros would only hide the others.
+    trends = {name: metric for name, metric in doc["metrics"].items() if metric["kind"] == "trend" and metric["max"]}
     if not trends:
         return
     names = min(max(map(len, trends)), max(width - 64, 12))
