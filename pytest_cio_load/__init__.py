@@ -2,22 +2,28 @@
 
 The map::
 
-    plugin.py     every hook and option; imports nothing heavy      fixtures.py   every fixture, thin
-    session.py    one marked item: contract → run → verdict → report
-    settings.py   what the command line, the ini file and the markers say
-    targets.py    what the calls reach: the mock, or a server on loopback
-    errors.py     what can go wrong, as a tree                      units.py      text ↔ numbers
-    contract/     profile · threshold · contract · verdict · discovery
-    load/         schedule · driver (async) · threads (sync) · clock · iteration
-    metrics/      kinds · measured · recorder · failures · summary
-    customerio/   api (endpoints and limits) · client · pacing (bucket, retry) · wire
-    fake/         workspace (the model) · latency · faults · doors (respx)
-    safety/       ledger (made-up people, cleanup)
-    reports/      document · terminal · live · file
+    plugin.py       every hook and option; imports nothing heavy
+    fixtures.py     every fixture, thin
+    session.py      where pytest meets a case: the driver put in place, the run sent home
+    collecting.py   contracts read and checked at collection
+    case.py         one marked test: contract → run → verdict
+    measurement.py  one run being measured; knows no pytest
+    settings.py     what the command line, the ini file and the markers say
+    targets.py      what the calls reach: the mock, or a server on loopback
+    reports/        document · notes · terminal · live · closing · file
+    load/           schedule · clock · driver (async) · threads (sync) · iteration · run (what crosses)
+    customerio/     api · limits · exchange (the core) · client (its two shells) · pacing · wire · answers
+    fake/           workspace (the model) · people · tally · latency · faults · doors (respx)
+    contract/       contract · marker · profile · clauses · threshold · hints · spec · discovery · verdict
+    metrics/        kinds · measured · recorder · failures · summary
+    safety/         ledger (made-up people) · cleanup · turn (one wall-clock load at a time)
+    units.py        text ↔ numbers
+    errors.py       what can go wrong, as a tree
 
-Imports run one way: plugin → session → targets, reports → load, customerio, fake → contract, metrics, safety → units, errors.
-Only plugin, fixtures, settings and session know pytest. Public names are resolved on first use, so that having this package installed
-costs a suite that does not use it nothing.
+Imports run down this list, never up: plugin → session, collecting, case → measurement, targets → reports → load, customerio, fake →
+contract, metrics, safety → units, errors. Only plugin, fixtures, session, collecting, case and settings know pytest.
+
+Public names are resolved on first use, so that having this package installed costs a suite that does not use it nothing.
 """
 
 from __future__ import annotations

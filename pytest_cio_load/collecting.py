@@ -12,10 +12,8 @@ import pytest
 from pytest_cio_load.contract.contract import Contract, build, merge, parse_spec
 from pytest_cio_load.contract.discovery import discover
 from pytest_cio_load.errors import ContractError, Problem
-from pytest_cio_load.measurement import count_planned
 from pytest_cio_load.settings import Settings, read_settings
 from pytest_cio_load.targets import problem_with, problem_with_clock, used_by
-from pytest_cio_load.units import show_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,6 +59,11 @@ def _own_metrics(item: pytest.Function) -> dict[str, Metric]:
     return discover(files)
 
 
+def arguments_of(item: pytest.Function) -> tuple[str, ...]:
+    """The fixtures that the test's function itself takes."""
+    return tuple(item._fixtureinfo.argnames)
+
+
 def is_async(item: pytest.Function) -> bool:
     """Whether the test's function is a coroutine function."""
     return inspect.iscoroutinefunction(item.function)
@@ -86,6 +89,7 @@ def check(items: Sequence[pytest.Function]) -> str:
 
 def _problems(item: pytest.Function) -> Iterator[Problem]:
     yield from _problems_with_function(item)
+    yield from _problems_with_client(item)
     contract, settings = None, None
     try:
         contract = contract_of(item)
@@ -107,6 +111,15 @@ def _problems_with_function(item: pytest.Function) -> Iterator[Problem]:
         yield Problem(item.name, "", "a test on asyncio, not on trio", "use pytest-asyncio, or anyio with the asyncio backend only")
     if getattr(function, "is_hypothesis_test", False):
         yield Problem(item.name, "", "a plain test, not one that Hypothesis runs many times", "take cio_load.rng for random data")
+
+
+def _problems_with_client(item: pytest.Function) -> Iterator[Problem]:
+    """The wrong one of the two clients: one is never awaited, the other stops the loop; either way nothing true is measured."""
+    arguments = arguments_of(item)
+    if "cio" in arguments and not is_async(item) and not inspect.isasyncgenfunction(item.function):
+        yield Problem("cio", "", "an async test, which can await it", "use cio_sync, or make the test async def")
+    if "cio_sync" in arguments and is_async(item):
+        yield Problem("cio_sync", "", "a sync test: it would stop the event loop of this one", "use cio, and await its calls")
 
 
 def _anyio_backend(item: pytest.Function) -> str:
@@ -185,29 +198,3 @@ def _pattern_for(config: pytest.Config, nodeid: str) -> str | None:
         if fnmatch(nodeid, pattern.strip()):
             return str(spec.strip())
     return None
-
-
-def plan(items: Sequence[pytest.Function], *, full: bool) -> list[str]:
-    """What load *items* will make: one line in all, or with *full* a line for each; and what their size cannot support."""
-    from pytest_cio_load.session import case_of
-
-    total, lines = 0, []
-    doubts: list[str] = []
-    for item in items:
-        case = case_of(item)
-        if case.contract is None:
-            continue
-        number = count_planned(case.contract, case.seed)
-        total += number
-        lines.append(f"  {item.nodeid}: {show_count(number)} iterations, {case.contract.describe()}")
-        doubts += _unsupported(item, case.contract, number)
-    head = f"cio-load: {show_count(total)} iterations planned in {show_count(len(items))} contract{'s' * (len(items) != 1)}"
-    return [head, *(lines if full else []), *doubts]
-
-
-def _unsupported(item: pytest.Function, contract: Contract, number: int) -> Iterator[str]:
-    """Percentiles of response time that so few iterations cannot support: better said before the run than after it."""
-    for clause in contract.thresholds:
-        if clause.metric == "response" and number < clause.minimum_samples:
-            needed = show_count(clause.minimum_samples)
-            yield f"  {item.nodeid}: {clause.text} needs {needed} samples, {show_count(number)} are planned: it will be inconclusive"

@@ -40,6 +40,7 @@ class Subject:
         seed: of everything random.
         max_in_flight: the limit in force.
         pace: requests per second that our own limiter keeps to, or None when the test makes no call.
+        calls_expected: whether the body itself holds our client.
     """
 
     test: str
@@ -49,6 +50,7 @@ class Subject:
     seed: int
     max_in_flight: int
     pace: float | None
+    calls_expected: bool = False
 
 
 class Measurement:
@@ -68,6 +70,7 @@ class Measurement:
         self._aborted_by: Threshold | None = None
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._real, self._cpu = real_seconds(), cpu_seconds()
+        self._cost: tuple[float, float] | None = None
 
     def load(self, *, let_through: tuple[type[BaseException], ...], progress: Callable[[int], None] | None) -> Load:
         """What the driver is to make happen.
@@ -125,7 +128,7 @@ class Measurement:
             delivery: what the fake counted, or nothing.
             cleanup: what became of the made-up people, or nothing.
         """
-        real, cpu = real_seconds() - self._real, cpu_seconds() - self._cpu
+        real, cpu = self.stop()
         contract, subject = self.contract, self.subject
         if delivery:
             self.recorder.lost(lost_of(delivery))
@@ -138,7 +141,9 @@ class Measurement:
             location=subject.location,
             contract=contract,
             summary=summary,
-            verdict=judge(contract, summary, clock=self.clock.name, aborted_by=self._aborted_by),
+            verdict=judge(
+                contract, summary, clock=self.clock.name, calls_expected=subject.calls_expected, aborted_by=self._aborted_by
+            ),
             clock=self.clock.name,
             target=subject.target,
             seed=subject.seed,
@@ -150,6 +155,12 @@ class Measurement:
             cleanup=cleanup,
             notes=tuple(notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited)),
         )
+
+    def stop(self) -> tuple[float, float]:
+        """Note what the run took of this machine, in real and in CPU seconds, before the cleaning up begins."""
+        if self._cost is None:
+            self._cost = (real_seconds() - self._real, cpu_seconds() - self._cpu)
+        return self._cost
 
     def cut_short(self, reason: str) -> Ending:
         """The ending of a run that no driver brought to its end."""

@@ -142,9 +142,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     marked = [item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker(MARK) is not None]
     if not marked or config.getoption("cio_load_mode") != "load":
         return []
-    from pytest_cio_load.collecting import plan
+    from pytest_cio_load.session import plan
 
-    return plan(marked, full=bool(config.getoption("collectonly")))
+    full = bool(config.getoption("collectonly"))
+    return plan(marked, full=full) if full or config.option.verbose >= 0 else []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

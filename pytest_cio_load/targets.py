@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from functools import cached_property
 from random import Random
 from secrets import token_hex
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pytest_cio_load.customerio.api import Region, Workspace
-from pytest_cio_load.customerio.pacing import Bucket
-from pytest_cio_load.errors import ContractError, CustomerIOError, Problem
+from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.load.clock import real_seconds
+from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 """Credentials of the mock, also sent to servers on loopback: no real ones are ever needed for either."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_CLEANERS = 32
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
+_ONCE_MORE = Retry(attempts=2)
 
 
 def used_by(fixtures: Iterable[str]) -> bool:
@@ -146,6 +148,7 @@ class Target:
             HttpxWire(self._workspace, transport=self._door(cleaner is not None), timeout=self._patience(cleaner)),
             bucket=cleaner or self._bucket,
             on_call=self._count if cleaner is None else None,
+            retry=_ONCE_MORE if cleaner is not None else None,
             rng=Random(f"client:{self._seed}"),
             now=self._time,
         )
@@ -159,6 +162,7 @@ class Target:
             HttpxSyncWire(self._workspace, transport=self._sync_door(cleaner is not None), timeout=self._patience(cleaner)),
             bucket=cleaner or self._bucket,
             on_call=self._count if cleaner is None else None,
+            retry=_ONCE_MORE if cleaner is not None else None,
             rng=Random(f"client:{self._seed}"),
             now=self._time,
         )
@@ -208,51 +212,39 @@ class Target:
     async def aclose(self) -> None:
         """Delete the made-up people and close every connection of the async clients, and of the blocking ones."""
         self.delivery()
-        people = self._ledger.noted
-        if people and "client" in self.__dict__:
-            cleaner = self._client(self._cleaning_bucket())
-            queue = iter(people)
-            await asyncio.gather(*(self._clean(cleaner, queue) for _ in range(min(_CLEANERS, len(people)))))
-            await cleaner.aclose()
-            self._tally(len(people))
+        if self._ledger.noted and self._may_hold_people:
+            with self._mercy() as bucket:
+                cleaner = self._client(bucket)
+                self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
+                await cleaner.aclose()
         for client in self._clients():
             await client.aclose() if hasattr(client, "aclose") else client.close()
 
     def close(self) -> None:
         """Delete the made-up people and close every connection; for sync tests."""
         self.delivery()
-        people = self._ledger.noted
-        if people and "sync_client" in self.__dict__:
-            cleaner = self._sync_client(self._cleaning_bucket())
-            for user in people:
-                try:
-                    cleaner.delete(user.id)
-                except CustomerIOError:
-                    continue
-                self._ledger.settle(user.id)
-            cleaner.close()
-            self._tally(len(people))
+        if self._ledger.noted and self._may_hold_people:
+            with self._mercy() as bucket:
+                cleaner = self._sync_client(bucket)
+                self.cleanup = Cleanup(self._ledger).run_blocking(cleaner.delete)
+                cleaner.close()
         if "sync_client" in self.__dict__:
             self.sync_client.close()
 
-    def _cleaning_bucket(self) -> Bucket:
-        """The mock needs no mercy; a server gets no more than its budget from cleanup either."""
+    @property
+    def _may_hold_people(self) -> bool:
+        """A server may have got them from any client; the mock only from ours."""
+        return self._settings.target != MOCK or any(self._clients())
+
+    @contextmanager
+    def _mercy(self) -> Iterator[Bucket]:
+        """The limiter of cleanup: a server gets no more than its budget from it either; the mock is not measured any more."""
         if self._settings.target != MOCK:
-            return self._bucket
-        self.fake.over_budget = "accept"
-        return Bucket(_UNPACED)
-
-    async def _clean(self, cleaner: Client, people: Iterator[User]) -> None:
-        for user in people:
-            try:
-                await cleaner.delete(user.id)
-            except CustomerIOError:
-                continue
-            self._ledger.settle(user.id)
-
-    def _tally(self, noted: int) -> None:
-        left = len(self._ledger.noted)
-        self.cleanup = {"noted": noted, "deleted": noted - left, "left": left}
+            yield self._bucket
+            return
+        over_budget, self.fake.over_budget = self.fake.over_budget, "accept"
+        yield Bucket(_UNPACED)
+        self.fake.over_budget = over_budget
 
 
 async def _no_sleep(_: float) -> None:

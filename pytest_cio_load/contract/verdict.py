@@ -104,6 +104,10 @@ class Verdict:
         return f"contract broken: {first.threshold.metric} {first.threshold.label} was {first.shown}, promised {first.threshold.text}{more}"
 
 
+_NOTHING_CALLED = Reason(
+    "no call to Customer.io was made, though the test holds the client",
+    "await what cio gives: `await cio.identify(…)`; or take the client out of the test",
+)
 _NOTHING_TOOK_TIME = Reason(
     "in virtual time every iteration took 0 ms: nothing it did waits, and CPU time does not count there",
     "use clock='wall' to measure CPU work, or give the mock a latency",
@@ -132,13 +136,21 @@ def find(threshold: Threshold, summary: Summary, *, aborted: bool = False) -> Fi
     return Finding(threshold, state, value, samples, aborted)
 
 
-def judge(contract: Contract, summary: Summary, *, clock: str = "wall", aborted_by: Threshold | None = None) -> Verdict:
+def judge(
+    contract: Contract,
+    summary: Summary,
+    *,
+    clock: str = "wall",
+    calls_expected: bool = False,
+    aborted_by: Threshold | None = None,
+) -> Verdict:
     """Judge a run.
 
     Args:
         contract: what was promised.
         summary: what was measured.
         clock: "wall" or "virtual".
+        calls_expected: whether the body holds our client, and so is expected to call Customer.io.
         aborted_by: the clause that ended the run early, which is broken whatever it reads now.
     """
     findings = tuple(find(clause, summary, aborted=clause is aborted_by) for clause in contract.thresholds if clause.metric != GUARD)
@@ -146,6 +158,8 @@ def judge(contract: Contract, summary: Summary, *, clock: str = "wall", aborted_
     whole_run = tuple(_about_the_run(contract, summary, guards, aborted=aborted_by is not None))
     if clock == "virtual" and summary.samples("response") and not summary.read("response", "max"):
         whole_run += (_NOTHING_TOOK_TIME,)
+    if calls_expected and summary.samples("response") and not summary.read("calls", "count"):
+        whole_run += (_NOTHING_CALLED,)
     clauses = tuple(_about_clauses(findings))
     broken = any(finding.state is State.BROKEN for finding in findings)
     if whole_run or (clauses and not broken):

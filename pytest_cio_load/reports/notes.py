@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.metrics.summary import Summary
 
-NOTICEABLE_MS = 1.0
+NOTICEABLE_GAP_MS = 10.0
+NOTICEABLE_PACED_MS = 1.0
 NOTICEABLE_SHARE = 0.1
 
 
@@ -39,7 +40,7 @@ def notes(summary: Summary, *, max_in_flight: int, pace: float | None, waited_fo
 def _omission(summary: Summary) -> Iterator[str]:
     response, service = summary.read("response", "p", 95), summary.read("service", "p", 95)
     gap = response - service
-    if gap > NOTICEABLE_MS and gap > NOTICEABLE_SHARE * service:
+    if gap > NOTICEABLE_GAP_MS and gap > NOTICEABLE_SHARE * service:
         yield (
             f"response p(95) is {show_ms(response)}, service p(95) {show_ms(service)}: whoever times requests from when they are sent, "
             f"as k6 does, would have seen only the second"
@@ -48,7 +49,7 @@ def _omission(summary: Summary) -> Iterator[str]:
 
 def _pacing(summary: Summary, pace: float | None) -> Iterator[str]:
     paced = summary.read("paced", "p", 95)
-    if pace is not None and paced > NOTICEABLE_MS:
+    if pace is not None and paced > NOTICEABLE_PACED_MS:
         yield (
             f"calls waited for our own limiter of {show_rate(pace)} (p(95) {show_ms(paced)}): that is not Customer.io's time; "
             "raise cio_workspace_limit if the workspace allows more"

@@ -176,6 +176,7 @@ class SyncScript(Script):
 
 
 NOW_OR_NEVER = Retry(base=0.0)
+THREE_CALLS = [("identify", 3, None), ("track", 1, None), ("delete", 1, None)]
 
 
 @pytest.mark.asyncio
@@ -188,7 +189,7 @@ async def test_the_async_client_retries_and_records() -> None:
     await client.track("u1", "bought", {"n": 1})
     await client.delete("u1")
     await client.aclose()
-    assert [(record.operation, record.attempts, record.error) for record in records] == [("identify", 3, None), ("track", 1, None), ("delete", 1, None)]
+    assert [(record.operation, record.attempts, record.error) for record in records] == THREE_CALLS
     assert wire.closed
 
 
@@ -201,7 +202,7 @@ def test_the_sync_client_retries_and_records() -> None:
     client.track("u1", "bought", {"n": 1})
     client.delete("u1")
     client.close()
-    assert [(record.operation, record.attempts, record.error) for record in records] == [("identify", 3, None), ("track", 1, None), ("delete", 1, None)]
+    assert [(record.operation, record.attempts, record.error) for record in records] == THREE_CALLS
     assert wire.closed
 
 

@@ -1,0 +1,241 @@
+"""One marked test: what it promises, the run that is measured, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
+
+import pytest
+
+from pytest_cio_load.collecting import arguments_of, is_async
+from pytest_cio_load.contract.verdict import Outcome
+from pytest_cio_load.errors import ContractBroken, ContractError, Inconclusive, Problem
+from pytest_cio_load.load.clock import VirtualClock, WallClock, supports_virtual_time
+from pytest_cio_load.load.driver import Driver
+from pytest_cio_load.load.iteration import CURRENT, CurrentIteration, Iteration
+from pytest_cio_load.load.schedule import Arrival
+from pytest_cio_load.load.threads import ThreadDriver
+from pytest_cio_load.measurement import Measurement, Subject
+from pytest_cio_load.reports.document import Document, document
+from pytest_cio_load.reports.live import live
+from pytest_cio_load.reports.terminal import Telling, plain, section
+from pytest_cio_load.safety.turn import turn
+from pytest_cio_load.targets import Target, problem_with, problem_with_clock, used_by
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pytest_cio_load.contract.contract import Contract
+    from pytest_cio_load.customerio.client import CallRecord
+    from pytest_cio_load.load.run import Ending
+    from pytest_cio_load.settings import Settings
+
+ASYNC_IN_FLIGHT = 10_000
+"""A stop for runaway memory, not a limit on the model."""
+SYNC_IN_FLIGHT = 64
+"""Threads of a sync test, unless it says otherwise."""
+
+LET_THROUGH = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception)
+_PROPERTIES = {"p95_ms": "p(95)", "p99_ms": "p(99)"}
+
+
+class Case:
+    """One marked test, or one that merely uses our fixtures: then *contract* is None, and its body runs once.
+
+    Attributes:
+        document: the run document, once there is a verdict.
+        current: the ``cio_load`` that fixtures get.
+    """
+
+    def __init__(self, item: pytest.Function, contract: Contract | None, settings: Settings) -> None:
+        self.item, self.contract, self.settings = item, contract, settings
+        self.document: Document | None = None
+        self.current = cast("Iteration", CurrentIteration())
+        self.measurement: Measurement | None = None
+        # Asked now: while the item is called, its function is whatever stands in for it.
+        self.is_async = is_async(item)
+        self._home = inspect.unwrap(item.function).__code__.co_filename
+        asked = contract.seed if contract is not None else None
+        self.seed = next(seed for seed in (asked, settings.seed, crc32(item.nodeid.encode())) if seed is not None)
+
+    @property
+    def drives(self) -> bool:
+        """Whether the body is driven as a load; otherwise it runs once."""
+        return self.contract is not None and self.settings.mode == "load"
+
+    @cached_property
+    def target(self) -> Target:
+        """What the calls reach; made when a fixture asks for it."""
+        return Target(self.settings, seed=self.seed, on_call=self._on_call)
+
+    def aim(self, target: str) -> Target:
+        """The target, which a fixture of the author's own may have named only now.
+
+        Raises:
+            ContractError: it is no target, or none that virtual time can reach.
+        """
+        if target != self.settings.target:
+            problem = problem_with(target) or problem_with_clock(self._asked_clock, target)
+            if problem is not None:
+                raise ContractError([problem])
+            self.settings = replace(self.settings, target=target)
+        return self.target
+
+    @property
+    def _asked_clock(self) -> str | None:
+        return (self.contract.clock if self.contract is not None else None) or self.settings.clock
+
+    def _on_call(self, record: CallRecord) -> None:
+        if self.measurement is not None:
+            self.measurement.on_call(record)
+
+    async def run_async(self, body: Callable[..., Awaitable[object]], arguments: dict[str, Any]) -> None:
+        """Drive an async body in the running loop, or run it once."""
+        clock = self._choose_clock(asyncio.get_running_loop())
+
+        async def iterate(arrival: Arrival) -> None:
+            await body(**self._arguments(arrival, arguments))
+
+        with turn(alone=self.drives and clock.name == "wall"), clock if isinstance(clock, VirtualClock) else nullcontext():
+            self._begin(clock)
+            try:
+                if not self.drives:
+                    await iterate(Arrival(0, 0))
+                    return
+                assert self.measurement is not None
+                with live(self.item.config, self.measurement, self.item.name) as progress:
+                    load = self.measurement.load(let_through=LET_THROUGH, progress=progress)
+                    ending = await Driver(load, iterate, self.measurement.recorder, clock).run()
+            finally:
+                self._stop()
+                if self._has_target:
+                    await self.target.aclose()
+        self.conclude(ending)
+
+    def run_sync(self, body: Callable[..., object], arguments: dict[str, Any]) -> None:
+        """Drive a sync body on threads, or run it once."""
+        clock = WallClock()
+
+        def iterate(arrival: Arrival) -> None:
+            body(**self._arguments(arrival, arguments))
+
+        with turn(alone=self.drives):
+            self._begin(clock)
+            try:
+                if not self.drives:
+                    iterate(Arrival(0, 0))
+                    return
+                assert self.measurement is not None
+                with live(self.item.config, self.measurement, self.item.name) as progress:
+                    load = self.measurement.load(let_through=LET_THROUGH, progress=progress)
+                    ending = ThreadDriver(load, iterate, self.measurement.recorder, clock).run()
+            finally:
+                self._stop()
+                if self._has_target:
+                    self.target.close()
+        self.conclude(ending)
+
+    def _stop(self) -> None:
+        if self.measurement is not None:
+            self.measurement.stop()
+
+    @property
+    def _has_target(self) -> bool:
+        return "target" in self.__dict__
+
+    def _choose_clock(self, loop: asyncio.AbstractEventLoop) -> WallClock | VirtualClock:
+        asked = self._asked_clock
+        if asked == "virtual":
+            try:
+                return VirtualClock(loop)
+            except ValueError as error:
+                raise ContractError([Problem("clock", "'virtual'", "asyncio's own event loop", str(error))]) from None
+        skips = asked is None and self.contract is not None and self.settings.target == "mock" and used_by(self.item.fixturenames)
+        return VirtualClock(loop) if skips and supports_virtual_time(loop) else WallClock()
+
+    def _begin(self, clock: WallClock | VirtualClock) -> None:
+        clock.start()
+        if self._has_target:
+            self.target.begin(lambda: clock.now() / 1_000_000)
+        if self.drives:
+            assert self.contract is not None
+            self.measurement = Measurement(self.contract, self._subject(self.contract), clock)
+
+    def _subject(self, contract: Contract) -> Subject:
+        path, line, _ = self.item.location
+        default = ASYNC_IN_FLIGHT if self.is_async else SYNC_IN_FLIGHT
+        uses_target = used_by(self.item.fixturenames)
+        return Subject(
+            test=self.item.nodeid,
+            location=f"{path}:{(line or 0) + 1}",
+            home=self._home,
+            target=self.settings.target if uses_target else "none",
+            seed=self.seed,
+            max_in_flight=contract.max_in_flight or default,
+            pace=self.settings.pace or self.settings.limit if uses_target else None,
+            calls_expected=not {"cio", "cio_sync"}.isdisjoint(arguments_of(self.item)),
+        )
+
+    def _arguments(self, arrival: Arrival, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The body's arguments, with this iteration in the place of the stand-in; the iteration is now the current one."""
+        book = self.measurement.recorder if self.measurement is not None else _Unmeasured()
+        now = self.measurement.clock.now if self.measurement is not None else WallClock().now
+        iteration = Iteration(arrival, book, now=now, user=lambda index: self.target.user(index), seed=self.seed)
+        CURRENT.set(iteration)
+        return {name: iteration if value is self.current else value for name, value in arguments.items()}
+
+    def conclude(self, ending: Ending) -> None:
+        """Judge the run, keep its document, and raise what it comes to.
+
+        Raises:
+            ContractBroken: a clause was not kept.
+            Inconclusive: the run cannot tell.
+        """
+        assert self.measurement is not None
+        delivery = self.target.delivery() if self._has_target else {}
+        run = self.measurement.conclude(ending, delivery=delivery, cleanup=self.target.cleanup if self._has_target else {})
+        self.document = document(run)
+        self.item.add_report_section("call", "cio-load", plain(section(self.document)))
+        self.item.user_properties += _properties(self.document)
+        if run.verdict.outcome is Outcome.BROKEN:
+            raise ContractBroken(str(Telling(self.document)))
+        if run.verdict.outcome is Outcome.INCONCLUSIVE:
+            raise Inconclusive(str(Telling(self.document)))
+
+    def cut_short(self, reason: str) -> None:
+        """Report what there is of a run that was ended from outside."""
+        if self.measurement is not None and self.document is None:
+            # Whatever ended the run is on its way already, and says more.
+            with suppress(ContractBroken, Inconclusive):
+                self.conclude(self.measurement.cut_short(reason))
+
+
+class _Unmeasured:
+    """Where an iteration writes when nothing is measured: the body runs once, as the functional test it also is."""
+
+    def measures(self, due: int) -> bool:
+        return False
+
+    def add(self, name: str, kind: object, value: float, unit: str = "") -> None:
+        """Nothing."""
+
+    def declare(self, name: str, kind: object, unit: str = "") -> None:
+        """Nothing."""
+
+
+def _properties(doc: Document) -> list[tuple[str, object]]:
+    """The run in a few plain values, for JUnit and whoever reads reports."""
+    response = doc["metrics"].get("response", {})
+    return [
+        ("cio_load.verdict", doc["verdict"]),
+        ("cio_load.headline", doc["headline"]),
+        ("cio_load.clock", doc["clock"]),
+        ("cio_load.target", doc["target"]),
+        *((f"cio_load.{name}", doc["iterations"][name]) for name in ("planned", "measured", "failed", "dropped")),
+        *((f"cio_load.{name}", response[column]) for name, column in _PROPERTIES.items() if response),
+    ]
