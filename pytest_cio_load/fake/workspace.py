@@ -71,7 +71,7 @@ class FakeWorkspace:
         site_id: the credentials it takes.
         api_key: likewise.
         limit: its budget, requests per second. A tenth of a second's worth (at least 8) may arrive at once.
-        over_budget: what it does beyond the budget. ``accept``: as if there was none, which is what Customer.io documents. ``reject``: 429
+        over_budget: what it does beyond the budget. ``accept``: as if there was none, as Customer.io mostly does. ``reject``: 429
             with ``Retry-After: 1``. ``throttle``: answers late enough for the budget to hold. ``drop``: 200, but not applied.
         latency: how long an answer takes: "40ms", "uniform(10ms,50ms)", "lognormal(p50=40ms,p99=180ms)".
         seed: of the latency's chance.
@@ -91,7 +91,7 @@ class FakeWorkspace:
         seed: int = 0,
     ) -> None:
         if over_budget not in get_args(OverBudget):
-            hint = near_miss(str(over_budget), get_args(OverBudget)) or "'accept' is what Customer.io documents"
+            hint = near_miss(str(over_budget), get_args(OverBudget)) or "'accept' is what Customer.io does"
             raise ValueError(f"over_budget: got {over_budget!r}; expected 'accept', 'reject', 'throttle' or 'drop'; {hint}")
         check_rate("limit", limit)
         self.site_id = site_id

@@ -35,16 +35,16 @@ def live(config: pytest.Config, measurement: Measurement, name: str) -> Iterator
     capture = config.pluginmanager.getplugin("capturemanager")
     uncaptured: Callable[[], Any] = capture.global_and_fixture_disabled if capture is not None else nullcontext
     if os.environ.get("CI"):
-        yield _every(PLAIN_EVERY, lambda now: _plain_line(reporter, uncaptured, progress_text(measurement, now, name)))
+        yield _every(PLAIN_EVERY, lambda now: _plain_line(reporter, uncaptured, f"{name}  {progress_text(measurement, now)}"))
     elif reporter.isatty and config.get_terminal_writer().hasmarkup:
-        with _rich_bar(reporter, uncaptured, measurement, name) as tell:
+        with _rich_bar(reporter, uncaptured, measurement) as tell:
             yield _every(LIVE_EVERY, tell)
     else:
         yield None
 
 
-def progress_text(measurement: Measurement, now: int, name: str) -> str:
-    """``test_identify  12 s of 60 s  960 of 4,800  p(95) 52.3 ms  0 errors  0 dropped``"""
+def progress_text(measurement: Measurement, now: int) -> str:
+    """``12 s of 60 s  960 of 4,800  p(95) 52.3 ms  0 errors  0 dropped``"""
     recorder = measurement.recorder
     response, errors, dropped = (recorder.read(metric) for metric in ("response", "errors", "dropped"))
     p95 = f"p(95) {show_ms(response.read('p', _P95, 0))}  " if response is not None else ""
@@ -55,7 +55,7 @@ def progress_text(measurement: Measurement, now: int, name: str) -> str:
     ]
     whole = float(measurement.contract.profile.duration)
     done = f"{show_count(recorder.seen)} of {show_count(measurement.planned)}"
-    return f"{name}  {now / MICROSECONDS:.0f} s of {whole:g} s  {done}  {p95}{'  '.join(counted)}"
+    return f"{now / MICROSECONDS:.0f} s of {whole:g} s  {done}  {p95}{'  '.join(counted)}"
 
 
 def _every(period: int, tell: Callable[[int], None]) -> Callable[[int], None]:
@@ -78,7 +78,7 @@ def _plain_line(reporter: Any, uncaptured: Callable[[], Any], text: str) -> None
 
 
 @contextmanager
-def _rich_bar(reporter: Any, uncaptured: Callable[[], Any], measurement: Measurement, name: str) -> Iterator[Callable[[int], None]]:
+def _rich_bar(reporter: Any, uncaptured: Callable[[], Any], measurement: Measurement) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
@@ -90,7 +90,9 @@ def _rich_bar(reporter: Any, uncaptured: Callable[[], Any], measurement: Measure
 
     def bar(now: int) -> Table:
         table = Table.grid(padding=(0, 1))
-        table.add_row(ProgressBar(total=whole, completed=min(now / MICROSECONDS, whole), width=16), progress_text(measurement, now, name))
+        table.add_column(width=14)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_row(ProgressBar(total=whole, completed=min(now / MICROSECONDS, whole), width=14), progress_text(measurement, now))
         return table
 
     shown = Live(bar(0), console=console, auto_refresh=False, transient=True)

@@ -140,7 +140,7 @@ def clauses(doc: Document, width: int = 80) -> Iterator[Line]:
 
 
 def _notes(doc: Document, width: int) -> Iterator[Line]:
-    if doc["notes"]:
+    if doc["notes"] or doc["delivery"] or doc["cleanup"].get("noted"):
         yield []
     for note in doc["notes"]:
         yield from _wrapped(note, width, first="  • ", rest="    ")
