@@ -149,7 +149,7 @@ class Target:
             bucket=cleaner or self._bucket,
             on_call=self._count if cleaner is None else None,
             retry=_ONCE_MORE if cleaner is not None else None,
-            rng=Random(f"client:{self._seed}"),
+            rng=self._rng("async"),
             now=self._time,
         )
 
@@ -163,9 +163,13 @@ class Target:
             bucket=cleaner or self._bucket,
             on_call=self._count if cleaner is None else None,
             retry=_ONCE_MORE if cleaner is not None else None,
-            rng=Random(f"client:{self._seed}"),
+            rng=self._rng("sync"),
             now=self._time,
         )
+
+    def _rng(self, kind: str) -> Random:
+        """Chance for jitter and event ids. Seeded for the mock; a server remembers ids, so there no two runs may share any."""
+        return Random(f"{kind} client:{self._seed}") if self._settings.target == MOCK else Random()
 
     def _patience(self, cleaner: Bucket | None) -> float:
         return self._settings.timeout if cleaner is None else _UNHURRIED

@@ -24,9 +24,7 @@ _SHORTEST_TEXT = 3
 _SHORTEST_NUMBER = 4
 
 
-def failure(
-    workspace: Workspace, operation: Operation, answer: Answer | None, lost: str, attempts: int, today: float
-) -> CustomerIOError:
+def failure(workspace: Workspace, operation: Operation, answer: Answer | None, lost: str, attempts: int, today: float) -> CustomerIOError:
     """The error for a call whose last attempt failed.
 
     Args:

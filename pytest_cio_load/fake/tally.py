@@ -33,7 +33,5 @@ class Tally:
             hint = near_miss(operation, OPERATIONS) or "leave it out to count all"
             raise ValueError(f"operation: got {operation!r}; expected one of {', '.join(OPERATIONS)}; {hint}")
         return sum(
-            number
-            for (counted, became), number in self._counts.items()
-            if operation in (None, counted) and outcome in (None, became)
+            number for (counted, became), number in self._counts.items() if operation in (None, counted) and outcome in (None, became)
         )

@@ -255,9 +255,7 @@ def test_requests_and_answers_show_no_payload() -> None:
         ("http://[::1]:80", {"http_proxy": "http://p:1"}, None),
     ],
 )
-def test_the_environment_names_the_proxy(
-    monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], proxy: str | None
-) -> None:
+def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch, url: str, environment: dict[str, str], proxy: str | None) -> None:
     """As for every other program; a loopback address never has one."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
