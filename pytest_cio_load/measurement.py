@@ -13,6 +13,7 @@ from pytest_cio_load.load.iteration import CURRENT
 from pytest_cio_load.load.run import End, Ending, Load
 from pytest_cio_load.load.schedule import planned, schedule
 from pytest_cio_load.metrics.kinds import BUILTIN
+from pytest_cio_load.metrics.measured import Delivery
 from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.reports.document import Run
 from pytest_cio_load.reports.notes import notes
@@ -131,7 +132,7 @@ class Measurement:
         real, cpu = self.stop()
         contract, subject = self.contract, self.subject
         if delivery:
-            self.recorder.lost(lost_of(delivery))
+            self.recorder.delivered(delivered(delivery))
         summary = self.recorder.summary(
             planned=self.planned, elapsed=ending.lasted / MICROSECONDS, end=ending.end.value, reason=ending.reason
         )
@@ -172,15 +173,20 @@ def with_delivery(contract: Contract) -> Contract:
 
     Only the mock can be asked what it applied, so only there can the promise be held.
     """
-    if any(clause.metric == "lost" for clause in contract.thresholds):
+    if any(clause.metric == "delivery" and clause.aggregation == "lost" for clause in contract.thresholds):
         return contract
-    nothing_lost = parse("count==0", "lost", BUILTIN["lost"], origin="default")
+    nothing_lost = parse("lost==0", "delivery", BUILTIN["delivery"], origin="default")
     return replace(contract, thresholds=(*contract.thresholds, nothing_lost))
 
 
-def lost_of(delivery: Mapping[str, int]) -> int:
-    """Requests that were answered with 200 and not applied, or never arrived: 200 is no proof of delivery."""
-    return delivery["dropped"] + max(0, delivery["sent"] - delivery["received"])
+def delivered(counts: Mapping[str, int]) -> Delivery:
+    """The delivery metric of a fake's counts: 200 is no proof of delivery, so what was accepted and not applied is lost."""
+    return Delivery(
+        counts["received"],
+        lost=counts["dropped"] + max(0, counts["sent"] - counts["received"]),
+        duplicates=counts["duplicates"],
+        out_of_order=counts.get("out_of_order", 0),
+    )
 
 
 def count_planned(contract: Contract, seed: int) -> int:

@@ -73,7 +73,7 @@ def _metric(value: object) -> Metric:
         return value
     kind, _, unit = value.partition(":") if isinstance(value, str) else ("", "", "")
     if value not in _KINDS:
-        hint = near_miss(kind, [known.value for known in Kind]) if kind not in _KINDS else f"did you mean {kind!r}?"
+        hint = near_miss(kind, _KINDS[:4]) if kind not in _KINDS else f"did you mean {kind!r}?"
         raise UnitError(value, "'trend', 'counter', 'rate' or 'gauge' ('trend:ms' and 'gauge:ms' for times)", hint)
     return Metric(Kind(kind), unit)
 

@@ -29,7 +29,7 @@ _OPERATORS = {"≤": "<=", "≥": ">=", "≠": "!=", "=<": "<=", "=>": ">=", "<>
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
 _BACKWARDS = re.compile(r"([0-9.]+[a-zµ%]*)(<=|>=|==|!=|<|>)([a-z].*)")
 _PERCENTILE = re.compile(r"^p[_(\[{]?([0-9]+(?:\.[0-9]+)?)(?:th)?[)\]}]?")
-_PARTS = re.compile(r"([a-z]+)(\([0-9.]+\))?([<>=!]*)(.*)")
+_PARTS = re.compile(r"([a-z_]+)(\([0-9.]+\))?([<>=!]*)(.*)")
 _EXAMPLE_BOUND = {"p": "500", "avg": "500", "min": "500", "max": "500", "med": "500", "rate": "1%", "count": "50", "value": "10"}
 
 
@@ -65,4 +65,4 @@ def repaired(text: str, aggregations: Sequence[str]) -> str:
     if operator == "=":
         # Nobody promises one exact latency; somebody does promise a count of 0.
         operator = "<=" if word in ("p", "avg", "min", "max", "med") else "=="
-    return f"{word}{argument}{operator or '<'}{bound or _EXAMPLE_BOUND[word]}"
+    return f"{word}{argument}{operator or '<'}{bound or _EXAMPLE_BOUND.get(word, '0')}"

@@ -4,6 +4,7 @@ The grammar is k6's, with units, ``count`` on trends, and nothing left to chance
 
     threshold    ::= aggregation operator bound
     aggregation  ::= "avg" | "min" | "max" | "med" | "count" | "rate" | "value" | "p" "(" percentile ")"
+                   | "lost" | "duplicates" | "out_of_order"
     percentile   ::= "0" | number from 1 to 100, with decimals
     operator     ::= ">" | ">=" | "<" | "<=" | "==" | "===" | "!="
     bound        ::= float | float time-unit | duration | float "%"
@@ -41,7 +42,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
     "==": comparison.eq,
     "!=": comparison.ne,
 }
-_SHAPE = re.compile(r"([a-z]+)\s*(?:\(([^()]*)\))?\s*(===|==|!=|<=|>=|<|>)\s*([^<>=!]+)")
+_SHAPE = re.compile(r"([a-z_]+)\s*(?:\(([^()]*)\))?\s*(===|==|!=|<=|>=|<|>)\s*([^<>=!]+)")
 _PERCENTILE = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*")
 _BOUND = re.compile(r"([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?)\s*([a-zA-Zµμ%/]*)")
 _TIME_UNITS = {
@@ -58,7 +59,7 @@ _EXAMPLES = {
     Kind.TREND: "'p(95)<500' or 'avg<100'",
     Kind.COUNTER: "'count<50' or 'rate>10'",
     Kind.RATE: "'rate<1%' or 'count<50'",
-    Kind.GAUGE: "'value<10' or 'max<20'",
+    Kind.GAUGE: "'value<10' or 'max<20'", Kind.DELIVERY: "'lost==0' or 'duplicates==0'",
 }
 _SMALLEST_PERCENT = 1e-6
 

@@ -13,6 +13,7 @@ class Kind(Enum):
     COUNTER = "counter"
     RATE = "rate"
     GAUGE = "gauge"
+    DELIVERY = "delivery"
 
 
 AGGREGATIONS: dict[Kind, tuple[str, ...]] = {
@@ -20,6 +21,7 @@ AGGREGATIONS: dict[Kind, tuple[str, ...]] = {
     Kind.COUNTER: ("count", "rate"),
     Kind.RATE: ("rate", "count"),
     Kind.GAUGE: ("value", "min", "max"),
+    Kind.DELIVERY: ("lost", "duplicates", "out_of_order"),
 }
 """Aggregations by kind. ``p`` takes a percentile: ``p(95)``. A counter's ``rate`` is per second; a rate's is a share of 1."""
 
@@ -53,7 +55,8 @@ BUILTIN: dict[str, Metric] = {
     "calls": Metric(Kind.COUNTER, "", "Customer.io calls made"),
     "interrupted": Metric(Kind.COUNTER, "", "iterations unfinished when graceful_stop ran out"),
     "timed_out": Metric(Kind.COUNTER, "", "iterations that exceeded timeout"),
-    "lost": Metric(Kind.COUNTER, "", "requests answered with 200 that the mock did not apply"),
+    "delivery": Metric(Kind.DELIVERY, "", "what the fake applied, against what the client says it delivered"),
+    "amplification": Metric(Kind.GAUGE, "", "requests on the wire per call: 1 when nothing was sent again"),
     "errors": Metric(Kind.RATE, "", "failed iterations and failed calls"),
     "dropped": Metric(Kind.RATE, "", "iterations that fell due with no slot free"),
     "on_time": Metric(Kind.RATE, "", "planned iterations that the generator began on time"),

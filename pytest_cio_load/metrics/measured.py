@@ -247,6 +247,30 @@ class Gauge:
         raise _no_such(aggregation, self.kind)
 
 
+class Delivery:
+    """What became of what was sent: read from the fake once the run has ended, so it is set whole and never added to.
+
+    Args:
+        received: requests that arrived.
+        lost: accepted and not applied, or never arrived.
+        duplicates: events that had been applied already.
+        out_of_order: events of a person that were applied before an earlier one of theirs.
+    """
+
+    kind = Kind.DELIVERY
+    __slots__ = ("counts", "samples")
+
+    def __init__(self, received: int = 0, *, lost: int = 0, duplicates: int = 0, out_of_order: int = 0) -> None:
+        self.samples = received
+        self.counts = {"lost": lost, "duplicates": duplicates, "out_of_order": out_of_order}
+
+    def read(self, aggregation: str, percentile: Fraction | None, elapsed: float) -> float:
+        """lost, duplicates or out_of_order."""
+        if aggregation not in self.counts:
+            raise _no_such(aggregation, self.kind)
+        return float(self.counts[aggregation])
+
+
 def _no_such(aggregation: str, kind: Kind) -> ValueError:
     return ValueError(f"a {kind.value} has no {aggregation!r}")
 

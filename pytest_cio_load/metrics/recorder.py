@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_cio_load.metrics.failures import Failures
 from pytest_cio_load.metrics.kinds import BUILTIN, Kind, Metric
-from pytest_cio_load.metrics.measured import MEASURED, Counter, Gauge, Rate, Trend
+from pytest_cio_load.metrics.measured import MEASURED, Counter, Delivery, Gauge, Measured, Rate, Trend
 from pytest_cio_load.metrics.summary import Summary, Warmup
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Recorder:
         self._lock = Lock()
         self._declared = dict(declared)
         self._warmup_ends, self._lag_tolerance = warmup, lag_tolerance
-        self._metrics: dict[str, Live] = {}
+        self._metrics: dict[str, Live | Delivery] = {}
         self._metric = dict(BUILTIN)
         for name in ("iterations", "calls", "interrupted", "timed_out", "errors", "dropped", "on_time"):
             self._metrics[name] = MEASURED[BUILTIN[name].kind]()
@@ -67,6 +67,7 @@ class Recorder:
         self._call_errors: dict[int, list[BaseException]] = {}
         self._warmup_seen = 0
         self._waited = 0
+        self._attempts = 0
         self._seen = 0
 
     def measures(self, due: int) -> bool:
@@ -141,12 +142,13 @@ class Recorder:
             self._trend(operation).record(latency)
             self._trend("paced").record(paced)
             self._trend("attempts").record(attempts * 1000)
+            self._attempts += attempts
+            cast("Gauge", self._live("amplification", BUILTIN["amplification"])).set(self._attempts / self._counter("calls").total)
 
-    def lost(self, number: int) -> None:
-        """So many requests were not applied, though they were answered with success."""
+    def delivered(self, delivery: Delivery) -> None:
+        """What the fake says became of everything that was sent."""
         with self._lock:
-            self._metrics["lost"] = lost = Counter()
-            lost.add(number)
+            self._metrics["delivery"] = delivery
 
     # What the body tells.
 
@@ -181,7 +183,7 @@ class Recorder:
         """Iterations that ended or were dropped so far."""
         return self._seen
 
-    def read(self, name: str) -> Live | None:
+    def read(self, name: str) -> Measured | None:
         """The metric as it stands, or None while it has no sample."""
         return self._metrics.get(name)
 
@@ -203,7 +205,7 @@ class Recorder:
         )
 
     def _live(self, name: str, metric: Metric) -> Live:
-        live = self._metrics.get(name)
+        live = cast("Live | None", self._metrics.get(name))
         if live is None:
             live = self._metrics[name] = MEASURED[metric.kind]()
             self._metric.setdefault(name, metric)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.contract.verdict import Outcome
 from pytest_cio_load.load.schedule import planned
-from pytest_cio_load.metrics.kinds import Kind
+from pytest_cio_load.metrics.kinds import AGGREGATIONS
 from pytest_cio_load.metrics.measured import Trend
 
 if TYPE_CHECKING:
@@ -166,8 +166,7 @@ def _metric(summary: Summary, name: str) -> Document:
             shown[column] = round(read_column(summary, name, column), 3)
         shown["histogram"] = metric.encode()
         return shown
-    names = {Kind.COUNTER: ("count", "rate"), Kind.RATE: ("rate", "count"), Kind.GAUGE: ("value", "min", "max")}[metric.kind]
-    for aggregation in names:
+    for aggregation in AGGREGATIONS[metric.kind]:
         shown[aggregation] = round(summary.read(name, aggregation), 6)
     return shown
 
