@@ -1,8 +1,14 @@
 """A Customer.io for tests: the same model behind every door.
 
-    workspace   the model: people, events, its rate budget, its counters
-    latency     how long it takes to answer
-    faults      what goes wrong, and when
+    workspace   the model: a request in, a reply out
+    views       what a test asks it after the run
+    routes      which operation a request asks for      bodies, items   what v1 and v2 requests say
+    people      who is there, and their events          persons, things, activities   what the workspace remembers
+    reads       the App API's answers                   visible, filters   what they show
+    budgets     what a workspace allows                 hosts   the other region's host
+    texts       every answer's words and shape          tally   what became of everything
+    latency     how long it takes to answer             recorded   as it was measured
+    faults      what goes wrong, and when               fault   one of them
     doors       how requests get in without a socket
 
 Nothing here imports an HTTP library but the doors.
