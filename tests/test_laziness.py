@@ -35,7 +35,8 @@ def unmarked(tmp_path: Path) -> Path:
     """A suite that knows nothing of us, and tells at exit what was imported."""
     (tmp_path / "conftest.py").write_text(WATCH, encoding="utf-8")
     (tmp_path / "test_plain.py").write_text(
-        "import pytest\n\ndef test_passes(): pass\n\ndef test_fails(): assert False\n\n@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n): pass\n",
+        "import pytest\n\ndef test_passes(): pass\n\ndef test_fails(): assert False\n\n"
+        "@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n): pass\n",
         encoding="utf-8",
     )
     return tmp_path

@@ -177,9 +177,8 @@ def test_a_repeated_event_is_a_duplicate() -> None:
 
 def test_latency_is_seeded() -> None:
     """Two workspaces of one seed answer alike."""
-    delays = []
-    for workspace in (fake(latency="uniform(10ms,50ms)", seed=4), fake(latency="uniform(10ms,50ms)", seed=4)):
-        delays.append([put(workspace, b"{}").delay for _ in range(20)])
+    workspaces = (fake(latency="uniform(10ms,50ms)", seed=4), fake(latency="uniform(10ms,50ms)", seed=4))
+    delays = [[put(workspace, b"{}").delay for _ in range(20)] for workspace in workspaces]
     assert delays[0] == delays[1]
     assert len(set(delays[0])) > 10
 

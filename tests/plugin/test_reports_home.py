@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,7 +117,7 @@ def test_wall_clock_loads_take_turns(pytester: pytest.Pytester, run: Callable[..
     run("-n", "2", apart=True).assert_outcomes(passed=4)
     written = (pytester.path / "iterations").read_text().split()
     assert len(written) == 80
-    changes = sum(before != after for before, after in zip(written, written[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(written))
     assert changes == 3
 
 
@@ -147,7 +148,8 @@ def test_the_section_of_a_kept_test(pytester: pytest.Pytester, run: Callable[...
     pytester.makepyfile(SUITE)
     result = run(reporting, "-k", "kept")
     if reporting == "-rA":
-        result.stdout.fnmatch_lines(["contract kept: 5 of 5 promises", "*samples       avg       med     p(95)*", "  response *40 *40.0 ms*"])
+        lines = ["contract kept: 5 of 5 promises", "*samples       avg       med     p(95)*", "  response *40 *40.0 ms*"]
+        result.stdout.fnmatch_lines(lines)
     else:
         result.stdout.no_fnmatch_line("cio-load: *planned*")
     result.stdout.fnmatch_lines(["kept *::test_kept *"])
