@@ -8,6 +8,7 @@ import sys
 
 import httpx
 import pytest
+import pytest_asyncio
 
 SERVER = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,18 +44,27 @@ def cio_target(server):
     return server
 
 
-@pytest.mark.cio_load(rate=80, duration=3, p95="2s")
+@pytest_asyncio.fixture
+async def any_client(server):
+    async with httpx.AsyncClient(base_url=server) as client:
+        yield client
+
+
+# A machine that is shared stutters now and then: here a tenth of the iterations may begin late before the run says nothing any more.
+SHARED_MACHINE = {"on_time": "rate>=90%"}
+
+
+@pytest.mark.cio_load(rate=80, duration=3, p95="2s", thresholds=SHARED_MACHINE)
 async def test_our_client(cio, cio_load):
     await cio.identify(cio_load.user.id, email=cio_load.user.email)
 
 
-@pytest.mark.cio_load(rate=40, duration=3, p95="2s")
-async def test_any_client(server, cio_load):
-    async with httpx.AsyncClient(base_url=server) as client:
-        answer = await client.put(f"/api/v1/customers/{cio_load.index}", json={"plan": "pro"})
+@pytest.mark.cio_load(rate=40, duration=3, p95="2s", thresholds=SHARED_MACHINE)
+async def test_any_client(any_client, cio_load):
+    answer = await any_client.put(f"/api/v1/customers/{cio_load.index}", json={"plan": "pro"})
     assert answer.status_code == 200
 
 
-@pytest.mark.cio_load(rate=40, duration=3, p95="2s")
+@pytest.mark.cio_load(rate=40, duration=3, p95="2s", thresholds=SHARED_MACHINE)
 def test_our_blocking_client(cio_sync, cio_load):
     cio_sync.track(cio_load.user.id, "opened")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -28,7 +28,7 @@ from pytest_cio_load.safety.turn import turn
 from pytest_cio_load.targets import Target, problem_with, problem_with_clock, used_by
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
@@ -99,7 +99,8 @@ class Case:
         clock = self._choose_clock(asyncio.get_running_loop())
 
         async def iterate(arrival: Arrival) -> None:
-            await body(**self._arguments(arrival, arguments))
+            with self._iteration(arrival, arguments) as its_own:
+                await body(**its_own)
 
         with turn(alone=self.drives and clock.name == "wall"), clock if isinstance(clock, VirtualClock) else nullcontext():
             self._begin(clock)
@@ -122,7 +123,8 @@ class Case:
         clock = WallClock()
 
         def iterate(arrival: Arrival) -> None:
-            body(**self._arguments(arrival, arguments))
+            with self._iteration(arrival, arguments) as its_own:
+                body(**its_own)
 
         with turn(alone=self.drives):
             self._begin(clock)
@@ -181,13 +183,17 @@ class Case:
             calls_expected=not {"cio", "cio_sync"}.isdisjoint(arguments_of(self.item)),
         )
 
-    def _arguments(self, arrival: Arrival, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The body's arguments, with this iteration in the place of the stand-in; the iteration is now the current one."""
+    @contextmanager
+    def _iteration(self, arrival: Arrival, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Make the iteration the current one; gives the body's arguments, with the iteration in the place of the stand-in."""
         book = self.measurement.recorder if self.measurement is not None else _Unmeasured()
         now = self.measurement.clock.now if self.measurement is not None else WallClock().now
         iteration = Iteration(arrival, book, now=now, user=lambda index: self.target.user(index), seed=self.seed)
-        CURRENT.set(iteration)
-        return {name: iteration if value is self.current else value for name, value in arguments.items()}
+        token = CURRENT.set(iteration)
+        try:
+            yield {name: iteration if value is self.current else value for name, value in arguments.items()}
+        finally:
+            CURRENT.reset(token)
 
     def conclude(self, ending: Ending) -> None:
         """Judge the run, keep its document, and raise what it comes to.

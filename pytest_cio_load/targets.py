@@ -210,6 +210,7 @@ class Target:
                 "rejected": fake.rejected(),
                 "dropped": fake.dropped(),
                 "duplicates": fake.duplicates(),
+                "out_of_order": fake.delivery().out_of_order,
             }
         return self._delivered
 
@@ -246,9 +247,8 @@ class Target:
         if self._settings.target != MOCK:
             yield self._bucket
             return
-        over_budget, self.fake.over_budget = self.fake.over_budget, "accept"
+        self.fake.end()
         yield Bucket(_UNPACED)
-        self.fake.over_budget = over_budget
 
 
 async def _no_sleep(_: float) -> None:

@@ -21,9 +21,10 @@ def _block(marker: str) -> str:
 def test_the_first_example_fails_as_shown(pytester: pytest.Pytester) -> None:
     """The six lines, against a slow mock, give the very text that is printed below them."""
     pytester.makepyfile(_block("test: first"))
-    slow = "--cio-latency=lognormal(p50=120ms,p99=1.2s)"
-    result = pytester.runpytest_inprocess(slow, "--cio-seed=7", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
-    result.stdout.fnmatch_lines([line.replace("[", "[[]") for line in _block("output: first").splitlines()], consecutive=True)
+    quiet = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
+    result = pytester.runpytest_inprocess("--cio-latency=lognormal(p50=120ms,p99=1.2s)", "--cio-seed=7", *quiet)
+    shown = [line.replace("[", "[[]") for line in _block("output: first").splitlines()]
+    result.stdout.fnmatch_lines(shown, consecutive=True)
     assert result.ret == 1
 
 

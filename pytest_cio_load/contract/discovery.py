@@ -38,17 +38,23 @@ def _in_file(file: str) -> dict[str, Metric]:
 
 def _in_block(nodes: Iterable[ast.AST], group: str) -> Iterator[tuple[str, Metric]]:
     """Metrics within *nodes*; *group* is the path of the groups around them, which nest by ``with``."""
-    for node in nodes:
-        inside = group
+    # A stack of our own: Python's is too shallow for an expression of a thousand terms.
+    pending = [(node, group) for node in reversed(list(nodes))]
+    while pending:
+        node, group = pending.pop()
+        inside: Iterable[ast.AST] = ast.iter_child_nodes(node)
         if isinstance(node, ast.With | ast.AsyncWith):
+            inside = list(node.body)
             for item in node.items:
                 name = _literal_name(item.context_expr)
                 if name is not None and name[0] == "group":
-                    inside = f"{inside}/{name[1]}" if inside else name[1]
-                    yield f"group:{inside}", Metric(Kind.TREND, "ms")
+                    group = f"{group}/{name[1]}" if group else name[1]
+                    yield f"group:{group}", Metric(Kind.TREND, "ms")
+                else:
+                    inside = [item.context_expr, *inside]
         elif isinstance(node, ast.Call):
             yield from _recorded_by(node)
-        yield from _in_block(ast.iter_child_nodes(node), inside)
+        pending += [(child, group) for child in reversed(list(inside))]
 
 
 def _recorded_by(call: ast.Call) -> Iterator[tuple[str, Metric]]:

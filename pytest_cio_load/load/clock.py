@@ -111,6 +111,9 @@ class VirtualClock:
         loop.time, loop.call_later, loop.call_at = self._time, self._call_later, self._call_at
         loop.run_in_executor = self._run_in_executor
         loop._selector.select = self._select
+        # The loop takes a timer for due within this of its own time. Half a tick, because after half a year of uptime asyncio's
+        # nanosecond is less than what a float of seconds can tell apart, and no timer would ever be due.
+        self._resolution, loop._clock_resolution = loop._clock_resolution, 0.5 / MICROSECONDS
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -118,6 +121,7 @@ class VirtualClock:
         for name in ("time", "call_later", "call_at", "run_in_executor"):
             del loop.__dict__[name]
         del loop._selector.select
+        loop._clock_resolution = self._resolution
         ahead = reached - loop.time()
         if ahead > 0:
             # The rest of the loop's life goes on from where virtual time ended: a loop's time must never run backwards.
@@ -129,7 +133,7 @@ class VirtualClock:
 
     def _call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Any:
         # A positive delay is at least one tick: a loop that polls with tiny sleeps must get somewhere.
-        due = self._micros + max(0, ceil(delay * MICROSECONDS - 1e-3))
+        due = self._micros + max(int(delay > 0), ceil(delay * MICROSECONDS - 1e-3))
         return self._real_call_at(self._base + due / MICROSECONDS, callback, *args, context=context)
 
     def _call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Any:
@@ -137,7 +141,7 @@ class VirtualClock:
         return self._real_call_at(self._base + due / MICROSECONDS, callback, *args, context=context)
 
     def _tick(self, when: float) -> int:
-        return ceil((when - self._base) * MICROSECONDS - 1e-3)
+        return round((when - self._base) * MICROSECONDS)
 
     def _run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
         future = self._real_run_in_executor(executor, func, *args)

@@ -86,11 +86,23 @@ class Driver:
         if not self._accepting:
             return
         if self._next is not None:
-            self._timers["arrival"] = self._loop.call_later((self._next.due - self._clock.now()) / MICROSECONDS, self._fire)
+            self._later("arrival", self._next.due - self._clock.now(), self._fire)
         else:
             left = max(self._load.duration, self._last_issued) + self._load.graceful_stop - self._clock.now()
-            self._timers["grace"] = self._loop.call_later(max(0, left) / MICROSECONDS, self._grace_over)
+            self._later("grace", max(0, left), self._grace_over)
             self._settle()
+
+    def _later(self, name: str, micros: int, callback: Callable[[], None]) -> None:
+        self._timers[name] = self._loop.call_later(micros / MICROSECONDS, self._guarded, callback)
+
+    def _guarded(self, callback: Callable[[], None]) -> None:
+        # What a timer raises would only be logged by the loop, and the run would wait for ever.
+        try:
+            callback()
+        except Exception as error:
+            if self._finished.done():
+                raise
+            self._finished.set_exception(error)
 
     def _issue(self, arrival: Arrival, now: int) -> None:
         self._last_issued = now
@@ -107,6 +119,8 @@ class Driver:
         self._running[task] = (arrival, issued, now)
 
     async def _iterate(self, arrival: Arrival, queued: int) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         began = self._clock.now()
         outcome, error = Outcome.OK, None
         limit = self._load.timeout
@@ -116,15 +130,22 @@ class Driver:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as raised:
-            error = raised
-            outcome = Outcome.TIMED_OUT if deadline.expired() else Outcome.FAILED
+            outcome, error = Outcome.FAILED, raised
             if isinstance(raised, self._load.let_through) and self._passed_on is None:
                 self._passed_on = raised
-        self._done(Sample(arrival, began, self._clock.now(), queued, outcome, error))
+        if deadline.expired():
+            # Also of a body that swallowed its cancellation and returned as if nothing had been.
+            outcome, error = Outcome.TIMED_OUT, error or TimeoutError()
+        sample = Sample(arrival, began, self._clock.now(), queued, outcome, error)
+        if isinstance(error, asyncio.CancelledError) and task.cancelling():
+            # Whoever ends the whole loop cancels iterations and driver alike, in any order: the driver shall know before they count
+            # as failed, and record them as cut.
+            self._loop.call_soon(self._done, task, sample)
+        else:
+            self._done(task, sample)
 
-    def _done(self, sample: Sample) -> None:
-        task = asyncio.current_task()
-        if task is None or self._running.pop(task, None) is None:
+    def _done(self, task: asyncio.Task[None], sample: Sample) -> None:
+        if self._running.pop(task, None) is None:
             return  # already recorded as interrupted: it took longer to unwind than it was waited for
         if self._passed_on is not None:
             self.stop("passed on")
@@ -150,7 +171,7 @@ class Driver:
         if reason is not None:
             self.stop(reason)
         elif not self._finished.done():
-            self._timers["watch"] = self._loop.call_later(self._load.watch_every / MICROSECONDS, self._look)
+            self._later("watch", self._load.watch_every, self._look)
 
     async def _close(self) -> None:
         self._accepting = False

@@ -40,6 +40,10 @@ class Iteration:
         self.due = arrival.due / MICROSECONDS
         self._arrival, self._book, self._now, self._user, self._seed = arrival, book, now, user, seed
 
+    def __repr__(self) -> str:
+        # No address: this stands in the texts of failed assertions, which must be the same in every run.
+        return f"<cio_load: iteration {self.index}>"
+
     @cached_property
     def user(self) -> User:
         """A made-up person, this iteration's own: unique id, unique email; deleted from the target after the run."""

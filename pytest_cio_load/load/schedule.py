@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count as integers
-from math import ceil, floor, sqrt
+from math import ceil, floor, lcm, sqrt
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -45,32 +45,52 @@ class Arrival:
     due: int
 
 
-@dataclass(frozen=True, slots=True)
 class _Leg:
-    """One stage with where it begins: on the time axis in seconds, on the area axis in iterations."""
+    """One stage with where it begins: on the time axis in seconds, on the area axis in iterations.
 
-    begins: Fraction
-    lasts: Fraction
-    rate_from: Fraction
-    rate_to: Fraction
-    area_before: Fraction
+    Its fractions are kept as whole numerators and denominators: every arrival is computed, and Fraction takes ten times as long.
+    """
 
-    @property
-    def area(self) -> Fraction:
-        return (self.rate_from + self.rate_to) * self.lasts / 2
+    __slots__ = ("_begins", "_flat", "_from", "_lasts", "_origin", "_slope", "_step", "_unit", "after", "before")
 
-    @property
-    def area_after(self) -> Fraction:
-        return self.area_before + self.area
+    def __init__(self, begins: Fraction, lasts: Fraction, rate_from: Fraction, rate_to: Fraction, before: Fraction) -> None:
+        self.before = before.as_integer_ratio()
+        self.after = (before + (rate_from + rate_to) * lasts / 2).as_integer_ratio()
+        self._flat = rate_from == rate_to
+        if self._flat and rate_from:
+            # due = origin + position · step, in microseconds, over one denominator
+            step = MICROSECONDS / rate_from
+            origin = begins * MICROSECONDS - before * step
+            self._unit = lcm(step.denominator, origin.denominator)
+            self._step, self._origin = int(step * self._unit), int(origin * self._unit)
+        self._begins, self._lasts = round(begins * MICROSECONDS), float(lasts)
+        self._from, self._slope = float(rate_from), float((rate_to - rate_from) / lasts)
+
+    def holds(self, position: float) -> bool:
+        """Whether the area reaches *position* within this leg."""
+        area, unit = self.after
+        return position * unit <= area
+
+    def due(self, position: float) -> int:
+        """When it does, in microseconds since the start of the run."""
+        exact = position if isinstance(position, int) else Fraction(position)
+        if self._flat:
+            return int((2 * (exact * self._step + self._origin) + self._unit) // (2 * self._unit))
+        # Exact subtraction first: a late position and a late leg are both large, their difference is not.
+        area, unit = self.before
+        m = float((exact * unit - area) / unit)
+        root = sqrt(max(self._from * self._from + 2 * self._slope * m, 0.0))
+        seconds = min(2 * m / (self._from + root), self._lasts) if m else 0.0
+        return self._begins + round(seconds * MICROSECONDS)
 
 
 def _legs(profile: Profile) -> Iterator[_Leg]:
     rate, begins, area = profile.start_rate, Fraction(0), Fraction(0)
     for stage in profile.stages:
-        leg = _Leg(begins, stage.duration, rate, stage.target, area)
         if stage.duration:
-            yield leg
-        rate, begins, area = stage.target, begins + stage.duration, leg.area_after
+            yield _Leg(begins, stage.duration, rate, stage.target, area)
+        area += (rate + stage.target) * stage.duration / 2
+        rate, begins = stage.target, begins + stage.duration
 
 
 def planned(profile: Profile) -> int:
@@ -114,20 +134,8 @@ def _times(profile: Profile, positions: Iterator[int] | Iterator[float]) -> Iter
     legs = _legs(profile)
     leg = next(legs, None)
     for position in positions:
-        while leg is not None and position > leg.area_after:
+        while leg is not None and not leg.holds(position):
             leg = next(legs, None)
         if leg is None:
             return
-        yield _time_in(leg, position)
-
-
-def _time_in(leg: _Leg, position: float) -> int:
-    # Exact subtraction first: a late position and a late stage are both large, their difference is not.
-    inside = Fraction(position) - leg.area_before
-    if leg.rate_from == leg.rate_to:
-        return round((leg.begins + inside / leg.rate_from) * MICROSECONDS)
-    f, m = float(leg.rate_from), float(inside)
-    slope = float((leg.rate_to - leg.rate_from) / leg.lasts)
-    root = sqrt(max(f * f + 2 * slope * m, 0.0))
-    seconds = min(2 * m / (f + root), float(leg.lasts)) if m else 0.0
-    return round(leg.begins * MICROSECONDS) + round(seconds * MICROSECONDS)
+        yield leg.due(position)

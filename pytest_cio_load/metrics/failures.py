@@ -58,7 +58,7 @@ class Failures:
             self._groups[kind, where] = replace(known, count=known.count + 1)
             return
         trace = "" if error is None else _trace(error)
-        text = message if error is None else str(error)
+        text = message if error is None else _text(error)
         self._groups[kind, where] = Failure(kind, where, text, 1, index, due / 1_000_000, trace)
 
     def groups(self) -> tuple[Failure, ...]:
@@ -78,6 +78,13 @@ def _deepest_line(trace: TracebackType | None, home: str) -> str:
             elsewhere = line
         trace = trace.tb_next
     return at_home or elsewhere
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # An author's own exception may raise anything here, and the run must not end for that.
+        return f"<{type(error).__name__} without words>"
 
 
 def _trace(error: BaseException) -> str:

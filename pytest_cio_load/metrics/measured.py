@@ -138,7 +138,7 @@ class Trend:
 
 def _recorded(histogram: Any) -> Iterable[tuple[int, int]]:
     for item in histogram.get_recorded_iterator():
-        yield histogram.get_lowest_equivalent_value(item.value_iterated_to), item.count_at_this_value
+        yield histogram.get_lowest_equivalent_value(item.value_iterated_to), item.count_at_value_iterated_to
 
 
 def _lower(index: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, nullcontext
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_cio_load.units import show_count, show_ms
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_cio_load.measurement import Measurement
+    from pytest_cio_load.contract.contract import Contract
+    from pytest_cio_load.load.clock import Clock
+    from pytest_cio_load.metrics.recorder import Recorder
 
 MICROSECONDS = 1_000_000
 LIVE_EVERY = 250_000
@@ -25,8 +27,17 @@ PLAIN_EVERY = 10 * MICROSECONDS
 _P95 = Fraction(95)
 
 
+class Watched(Protocol):
+    """A run that is being measured."""
+
+    clock: Clock
+    contract: Contract
+    recorder: Recorder
+    planned: int
+
+
 @contextmanager
-def live(config: pytest.Config, measurement: Measurement, name: str) -> Iterator[Callable[[int], None] | None]:
+def live(config: pytest.Config, measurement: Watched, name: str) -> Iterator[Callable[[int], None] | None]:
     """Show progress while the block runs; gives what the driver is to tell the time to, or None where there is nothing to show."""
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if measurement.clock.name != "wall" or reporter is None or hasattr(config, "workerinput") or config.option.verbose < 0:
@@ -36,14 +47,14 @@ def live(config: pytest.Config, measurement: Measurement, name: str) -> Iterator
     uncaptured: Callable[[], Any] = capture.global_and_fixture_disabled if capture is not None else nullcontext
     if os.environ.get("CI"):
         yield _every(PLAIN_EVERY, lambda now: _plain_line(reporter, uncaptured, f"{name}  {progress_text(measurement, now)}"))
-    elif reporter.isatty and config.get_terminal_writer().hasmarkup:
+    elif reporter.isatty and os.environ.get("TERM") != "dumb":
         with _rich_bar(reporter, uncaptured, measurement) as tell:
             yield _every(LIVE_EVERY, tell)
     else:
         yield None
 
 
-def progress_text(measurement: Measurement, now: int) -> str:
+def progress_text(measurement: Watched, now: int) -> str:
     """``12 s of 60 s  960 of 4,800  p(95) 52.3 ms  0 errors  0 dropped``"""
     recorder = measurement.recorder
     response, errors, dropped = (recorder.read(metric) for metric in ("response", "errors", "dropped"))
@@ -78,14 +89,14 @@ def _plain_line(reporter: Any, uncaptured: Callable[[], Any], text: str) -> None
 
 
 @contextmanager
-def _rich_bar(reporter: Any, uncaptured: Callable[[], Any], measurement: Measurement) -> Iterator[Callable[[int], None]]:
+def _rich_bar(reporter: Any, uncaptured: Callable[[], Any], measurement: Watched) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
     width = reporter.screen_width if hasattr(reporter, "screen_width") else 80
-    console = Console(file=reporter._tw._file, force_terminal=True, width=width)
+    console = Console(file=reporter._tw._file, force_terminal=True, no_color=not reporter.hasmarkup, width=width)
     whole = max(float(measurement.contract.profile.duration), 0.001)
 
     def bar(now: int) -> Table:

@@ -169,7 +169,7 @@ def _failures(groups: list[dict[str, Any]], width: int) -> Iterator[Line]:
         head = f"{show_count(group['count'])} × {group['kind']}{where}, {first}"
         yield from _wrapped(head, width, first="  ", rest="    ", style="strong")
         text = group["trace"] or group["message"]
-        lines = text.splitlines()
+        lines = text.expandtabs(4).splitlines()
         if len(lines) > _LONGEST_TRACE:
             lines = [*lines[: _LONGEST_TRACE // 2], f"… {len(lines) - _LONGEST_TRACE} lines …", *lines[-_LONGEST_TRACE // 2 :]]
         for line in lines:
@@ -182,11 +182,19 @@ def _trends(doc: Document, width: int) -> Iterator[Line]:
     if not trends:
         return
     names = min(max(map(len, trends)), max(width - 64, 12))
-    yield [(f"  {'':<{names}}{'samples':>9}" + "".join(f"{column:>10}" for column in _COLUMNS), "faint")]
+    yield [(f"  {'':<{names}}{'samples':>10}" + "".join(f"{column:>10}" for column in _COLUMNS), "faint")]
     for name, metric in trends.items():
-        show = show_ms if metric["unit"] == "ms" else _number
-        values = "".join(f"{show(metric[column]):>10}" for column in _COLUMNS)
-        yield [(f"  {_shortened(name, names):<{names}}{show_count(metric['samples']):>9}{values}", "")]
+        values = "".join(f"{_cell(metric[column], metric['unit']):>10}" for column in _COLUMNS)
+        yield [(f"  {_shortened(name, names):<{names}}{show_count(metric['samples']):>10}{values}", "")]
+
+
+def _cell(value: float, unit: str) -> str:
+    """A value in at most 9 characters, so that a column of 10 keeps it apart from its neighbour: minutes are told in seconds."""
+    text = show_ms(value) if unit == "ms" else _number(value)
+    if len(text) < 10:
+        return text
+    seconds = f"{value / 1000:,.0f} s"
+    return seconds if unit == "ms" and len(seconds) < 10 else f"{value:.3g}"
 
 
 def _others(doc: Document, width: int) -> Iterator[Line]:
