@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_cio_load.load.clock import Clock
 
 MICROSECONDS = 1_000_000
+CANCELLED = "cancelled"
+"""The reason that the client gives for a call which was cancelled while it was under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ class Measurement:
             due=round(iteration.due * MICROSECONDS),
             times=times,
             attempts=record.attempts,
-            error=record.error,
+            # A call that its own iteration cancelled, by a timeout say, did not fail: what cancelled it is told by itself.
+            error=None if record.error is not None and record.error.reason == CANCELLED else record.error,
         )
 
     def _look(self, now: int) -> str | None:

@@ -103,7 +103,6 @@ class VirtualClock:
 
     def __enter__(self) -> VirtualClock:
         loop = self._loop
-        self._earlier_time: Callable[[], float] = loop.time
         # A whole second at or after the loop's own time: later timers of the loop keep their distance, and time does not go back.
         self._base = float(ceil(loop.time()))
         self._real_call_at, self._real_run_in_executor = loop.call_at, loop.run_in_executor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.load.run import End, Ending, Outcome, Sample
@@ -52,13 +53,15 @@ class Driver:
             asyncio.CancelledError: the run was cancelled from outside (Ctrl-C); what ran is recorded as interrupted first.
         """
         self._loop = asyncio.get_running_loop()
+        # Each iteration begins with a copy of it: one that was queued is begun by another's end, and must not inherit its context.
+        self._context = copy_context()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._clock.start()
-        self._next = next(self._arrivals, None)
-        self._fire()
-        if self._load.watch is not None:
-            self._look()
         try:
+            self._next = next(self._arrivals, None)
+            self._fire()
+            if self._load.watch is not None:
+                self._look()
             await self._finished
         except asyncio.CancelledError:
             self._reason = self._reason or "cancelled from outside"
@@ -115,7 +118,7 @@ class Driver:
 
     def _begin(self, arrival: Arrival, issued: int, now: int) -> None:
         self._last_begun = now
-        task = self._loop.create_task(self._iterate(arrival, now - issued))
+        task = self._loop.create_task(self._iterate(arrival, now - issued), context=self._context.copy())
         self._running[task] = (arrival, issued, now)
 
     async def _iterate(self, arrival: Arrival, queued: int) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ class ThreadDriver:
         self._busy = 0
         self._workers = 0
         self._last_begun = 0
+        self._looked = 0
         self._reason = ""
         self._ran_out = False
         self._passed_on: BaseException | None = None
@@ -48,6 +49,8 @@ class ThreadDriver:
 
     def run(self) -> Ending:
         """Drive the whole schedule. Raises what ``Driver.run`` raises, with KeyboardInterrupt in place of CancelledError."""
+        # Each iteration begins with a copy of it: one that was queued is begun by another's end, and must not inherit its context.
+        self._context = copy_context()
         self._clock.start()
         last_issued = 0
         try:
@@ -74,12 +77,12 @@ class ThreadDriver:
     def _sleep_until(self, due: int) -> bool:
         """Wait for *due*, watching on the way; False when the run is to stop."""
         while not self._stopping:
-            left = due - self._clock.now()
-            if left <= 0:
-                return True
-            step = min(left, self._load.watch_every)
-            time.sleep(step / MICROSECONDS)
-            self._look()
+            now = self._clock.now()
+            if now - self._looked >= self._load.watch_every:  # also while it catches up and never sleeps
+                self._look()
+            if now >= due:
+                return not self._stopping
+            time.sleep(min(due - now, self._load.watch_every) / MICROSECONDS)
         return False
 
     @property
@@ -87,7 +90,7 @@ class ThreadDriver:
         return bool(self._reason) or self._passed_on is not None
 
     def _look(self) -> None:
-        now = self._clock.now()
+        now = self._looked = self._clock.now()
         self._expire(now)
         reason = self._load.watch(now) if self._load.watch is not None else None
         if reason is not None:
@@ -106,7 +109,7 @@ class ThreadDriver:
         self._busy += 1
         self._last_begun = now
         self._running[arrival.index] = (arrival, issued, now)
-        context = contextvars.copy_context()
+        context = self._context.copy()
         self._jobs.put(lambda: context.run(self._iterate, arrival, now - issued))
         if self._workers < self._busy:
             self._workers += 1

@@ -34,7 +34,8 @@ def notes(summary: Summary, *, max_in_flight: int, pace: float | None, waited_fo
             "figures hold, but can differ between runs"
         )
     if summary.warmup.iterations:
-        yield f"{show_count(summary.warmup.iterations)} iterations of the warmup ran, and count for nothing above"
+        ran = summary.warmup.iterations
+        yield f"{show_count(ran)} iteration{'s' * (ran != 1)} of the warmup ran, and count for nothing above"
 
 
 def _omission(summary: Summary) -> Iterator[str]:

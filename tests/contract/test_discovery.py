@@ -54,7 +54,7 @@ def test_a_metric_is_found_by_its_call(tmp_path: Path, line: str, expected: dict
         "cio_load.trend().add(1)",
         'trend("payload")',
         'cio_load.histogram("payload")',
-        'text = \'cio_load.trend("payload")\'',
+        "text = 'cio_load.trend(\"payload\")'",
         '# cio_load.trend("payload")',
         "with cio_load.group(name): pass",
         "",

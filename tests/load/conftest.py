@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -69,6 +70,16 @@ class Bench:
 
         return body
 
+    def after(self, calls: int, act: Callable[[], object]) -> Callable[[int], str | None]:
+        """A watch that does *act* at the so-many-th time it is asked; a text that gives ends the run."""
+        asked = iter(range(1, 1_000_000))
+
+        def watch(_: int) -> str | None:
+            reason = act() if next(asked) == calls else None
+            return reason if isinstance(reason, str) else None
+
+        return watch
+
     def virtually(self, body: Callable[[VirtualClock], Awaitable[Any]]) -> Any:
         """What *body* gives, run in virtual time on a loop of its own."""
 
@@ -84,3 +95,11 @@ class Bench:
 def bench() -> Bench:
     """It keeps nothing between tests."""
     return Bench()
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Bodies that wait for it never outlive their test."""
+    event = threading.Event()
+    yield event
+    event.set()

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds
+from pytest_cio_load.load import clock as clock_module
+from pytest_cio_load.load.clock import VirtualClock, WallClock, cpu_seconds, real_seconds
 
 HOUR = 3_600_000_000
 GENEROUS = 20.0
@@ -266,3 +267,21 @@ def test_results_do_not_depend_on_how_long_the_machine_has_been_up(base: float) 
             return await body(clock)
 
     assert asyncio.run(main()) == [100_000, 300_000, 300_001, 633_335, 3_351_617, 3_364_117, 3_414_117, 4_314_117]
+
+
+def test_the_wall_clock_counts_microseconds_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from the machine's nanoseconds, rounded down."""
+    readings = iter([5_000_000_000, 5_000_000_000, 5_000_001_999, 65_000_000_000])
+    monkeypatch.setattr(clock_module._Real, "nanoseconds", staticmethod(lambda: next(readings)))
+    clock = WallClock()
+    clock.start()
+    assert (clock.now(), clock.now()) == (1, 60_000_000)
+
+
+def test_the_clocks_have_names() -> None:
+    """Reports always say which clock it was."""
+
+    async def name() -> str:
+        return VirtualClock(asyncio.get_running_loop()).name
+
+    assert (WallClock().name, asyncio.run(name())) == ("wall", "virtual")

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cio_load.load import clock as clock_module
-from pytest_cio_load.load.clock import VirtualClock, WallClock, cpu_seconds, real_seconds, supports_virtual_time
+from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds, supports_virtual_time
 
 HOUR = 3_600_000_000
 PATCHED = ("time", "call_later", "call_at", "run_in_executor")
@@ -282,21 +281,3 @@ def test_asyncios_own_loop_is_supported() -> None:
         return supports_virtual_time(asyncio.get_running_loop())
 
     assert asyncio.run(main())
-
-
-def test_the_wall_clock_counts_microseconds_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read from the machine's nanoseconds, rounded down."""
-    readings = iter([5_000_000_000, 5_000_000_000, 5_000_001_999, 65_000_000_000])
-    monkeypatch.setattr(clock_module._Real, "nanoseconds", staticmethod(lambda: next(readings)))
-    clock = WallClock()
-    clock.start()
-    assert (clock.now(), clock.now()) == (1, 60_000_000)
-
-
-def test_the_clocks_have_names() -> None:
-    """Reports always say which clock it was."""
-
-    async def name() -> str:
-        return VirtualClock(asyncio.get_running_loop()).name
-
-    assert (WallClock().name, asyncio.run(name())) == ("wall", "virtual")

@@ -58,18 +58,21 @@ def test_the_run_ends_when_the_last_iteration_has(bench: Any) -> None:
     assert asyncio.run(main()) == 5 * SECOND
 
 
-def test_each_iteration_has_a_context_of_its_own(bench: Any) -> None:
-    """What one sets, the others do not see."""
-    variable: ContextVar[int] = ContextVar("variable", default=-1)
-    found: list[int] = []
+@pytest.mark.parametrize("slots", [1_000, 1])
+def test_each_iteration_has_a_context_of_its_own(bench: Any, slots: int) -> None:
+    """What one sets, the others do not see, not even one that it lets out of the queue; what the caller has set, all see."""
+    variable: ContextVar[str] = ContextVar("variable", default="")
+    found: list[str] = []
 
-    async def body(arrival: Arrival) -> None:
+    async def body(_: Arrival) -> None:
         found.append(variable.get())
-        variable.set(arrival.index)
+        variable.set("an iteration's")
         await asyncio.sleep(1)
 
-    bench.drive(bench.load(0, 0.5, 3), body)
-    assert found == [-1, -1, -1]
+    token = variable.set("the caller's")
+    bench.drive(bench.load(0, 0.5, 3, max_in_flight=slots), body)
+    variable.reset(token)
+    assert found == ["the caller's"] * 3
 
 
 def test_in_flight_is_what_runs_now(bench: Any) -> None:

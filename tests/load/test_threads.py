@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,28 +21,15 @@ LONG = 60.0
 """Seconds that a wait may take before the test is lost: far more than any machine needs."""
 
 
-@pytest.fixture
-def release() -> Iterator[threading.Event]:
-    """Bodies that wait for it never outlive their test."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-def after(calls: int, act: Callable[[], object]) -> Callable[[int], str | None]:
-    """A watch that does *act* at the so-many-th time it is asked; a text that gives ends the run."""
-    asked = iter(range(1, 1_000_000))
-
-    def watch(_: int) -> str | None:
-        reason = act() if next(asked) == calls else None
-        return reason if isinstance(reason, str) else None
-
-    return watch
-
-
 def workers() -> list[threading.Thread]:
     """The threads that drivers have started and that still run."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("cio-load-")]
+
+
+def join() -> None:
+    """Wait for all of them to end."""
+    for thread in workers():
+        thread.join(LONG)
 
 
 def outcomes(seen: Any) -> list[Outcome]:
@@ -117,7 +103,7 @@ def test_what_finds_no_slot_queues_and_keeps_its_due_moment(bench: Any, release:
     def body(arrival: Arrival) -> None:
         assert arrival.index or release.wait(LONG)
 
-    made = bench.load(0, 0.001, 0.002, duration=0.01, max_in_flight=1, watch=after(8, release.set), watch_every=10_000)
+    made = bench.load(0, 0.001, 0.002, duration=0.01, max_in_flight=1, watch=bench.after(8, release.set), watch_every=10_000)
     _, seen = bench.threads(made, body)
     first, second, third = seen.by_index()
     assert outcomes(seen) == [Outcome.OK] * 3
@@ -163,17 +149,19 @@ def test_a_body_that_raises_has_failed_and_the_run_goes_on(bench: Any, kind: typ
     assert seen.by_index()[1].error is error
 
 
-def test_each_iteration_has_a_context_of_its_own(bench: Any) -> None:
-    """What one sets, the next on the same thread does not see; what the caller has set, all see."""
+def test_each_iteration_has_a_context_of_its_own(bench: Any, release: threading.Event) -> None:
+    """What one sets, the next on the same thread does not see, not even one that it lets out of the queue."""
     variable: ContextVar[str] = ContextVar("variable", default="")
     found: list[str] = []
 
     def body(arrival: Arrival) -> None:
         found.append(variable.get())
         variable.set("an iteration's")
+        assert release.wait(LONG)
 
     token = variable.set("the caller's")
-    bench.threads(bench.load(0, 0.001, 0.002, duration=0.01, max_in_flight=1), body)
+    made = bench.load(0, 0.001, 0.002, duration=0.01, max_in_flight=1, watch=bench.after(8, release.set), watch_every=10_000)
+    bench.threads(made, body)
     variable.reset(token)
     assert found == ["the caller's"] * 3
 
@@ -201,16 +189,14 @@ def test_what_returns_after_the_run_is_not_recorded_again(bench: Any, release: t
     made = bench.load(0, 0.001, duration=0.01, max_in_flight=1, graceful_stop=0)
     _, seen = bench.threads(made, body)
     release.set()
-    for thread in workers():
-        thread.join(LONG)
+    join()
     assert (len(seen.samples), begun, workers()) == (2, [0], [])
 
 
 def test_threads_end_with_the_run(bench: Any) -> None:
     """Nothing is left behind by a run that ended well."""
     bench.threads(bench.load(*[0] * 20, duration=0.001, max_in_flight=5), lambda arrival: None)
-    for thread in workers():
-        thread.join(LONG)
+    join()
     assert workers() == []
 
 
@@ -219,8 +205,7 @@ def test_an_iteration_over_its_timeout_is_recorded_while_it_still_runs(bench: An
     made = bench.load(0, 0.05, duration=0.06, max_in_flight=1, drop=True, timeout=10_000, watch_every=5_000)
     _, seen = bench.threads(made, lambda arrival: release.wait(LONG))
     release.set()
-    for thread in workers():
-        thread.join(LONG)
+    join()
     assert outcomes(seen) == [Outcome.TIMED_OUT]
     assert seen.samples[0].service > 10_000
     assert isinstance(seen.samples[0].error, TimeoutError)
@@ -237,7 +222,7 @@ def test_an_iteration_that_ends_over_its_timeout_has_timed_out(bench: Any) -> No
 
 def test_a_watch_aborts_the_run(bench: Any, release: threading.Event) -> None:
     """Nothing begins any more, what ran is cut, what queued is cut, and the reason is passed on."""
-    made = bench.load(0, 0.001, 3_600, duration=3_601, max_in_flight=1, watch=after(4, lambda: "too slow"), watch_every=2_000)
+    made = bench.load(0, 0.001, 3_600, duration=3_601, max_in_flight=1, watch=bench.after(4, lambda: "too slow"), watch_every=2_000)
     ending, seen = bench.threads(made, lambda arrival: release.wait(LONG))
     assert (ending.end, ending.reason) == (End.ABORTED, "too slow")
     assert [(sample.arrival.index, sample.outcome) for sample in seen.by_index()] == [(0, Outcome.CUT), (1, Outcome.CUT)]
@@ -245,7 +230,7 @@ def test_a_watch_aborts_the_run(bench: Any, release: threading.Event) -> None:
 
 def test_a_watch_aborts_while_the_last_iterations_run_out(bench: Any, release: threading.Event) -> None:
     """The schedule is through, and it is still asked."""
-    made = bench.load(0, duration=0.001, graceful_stop=3_600 * SECOND, watch=after(3, lambda: "too slow"), watch_every=1_000)
+    made = bench.load(0, duration=0.001, graceful_stop=3_600 * SECOND, watch=bench.after(3, lambda: "too slow"), watch_every=1_000)
     ending, seen = bench.threads(made, lambda arrival: release.wait(LONG))
     assert (ending.end, outcomes(seen)) == (End.ABORTED, [Outcome.CUT])
 
@@ -295,7 +280,7 @@ def test_ctrl_c_while_the_last_iterations_run_out(bench: Any, release: threading
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    made = bench.load(0, duration=0.001, watch=after(3, interrupt), watch_every=1_000)
+    made = bench.load(0, duration=0.001, watch=bench.after(3, interrupt), watch_every=1_000)
     with pytest.raises(KeyboardInterrupt):
         bench.threads(made, lambda arrival: release.wait(LONG), seen)
     assert outcomes(seen) == [Outcome.CUT]

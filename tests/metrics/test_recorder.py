@@ -9,7 +9,7 @@ import pytest
 
 from pytest_cio_load.load.run import Outcome, Sample
 from pytest_cio_load.load.schedule import Arrival
-from pytest_cio_load.metrics.kinds import BUILTIN, Kind, Metric
+from pytest_cio_load.metrics.kinds import Kind, Metric
 from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.metrics.summary import Summary
 
@@ -260,95 +260,11 @@ def test_a_run_that_ended_within_its_warmup_measured_no_time() -> None:
     assert (summary(book, elapsed=3.0).measured, summary(book, elapsed=3.0).read("iterations", "rate")) == (0.0, 0.0)
 
 
-# The author's own.
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "aggregation", "expected"),
-    [
-        (Kind.TREND, [1, 5], "max", 5),
-        (Kind.COUNTER, [1, 5], "count", 6),
-        (Kind.RATE, [1, 0, 5, 0], "rate", 0.5),
-        (Kind.GAUGE, [1, 5, -2], "value", -2),
-    ],
-)
-def test_own_metrics_of_every_kind(kind: Kind, values: list[float], aggregation: str, expected: float) -> None:
-    """They appear in the summary with their kind."""
-    book = recorder()
-    for value in values:
-        book.add("mine", kind, value)
-    found = summary(book)
-    assert (found.read("mine", aggregation), found.kinds["mine"].kind, found.samples("mine")) == (expected, kind, len(values))
-
-
-def test_a_metric_that_was_declared_before_the_run_keeps_its_kind_and_unit() -> None:
-    """What the marker says wins over what the body leaves out."""
-    book = recorder(declared={"render": Metric(Kind.TREND, "ms")})
-    book.declare("render", Kind.TREND)
-    book.add("render", Kind.TREND, 3)
-    assert summary(book).kinds["render"] == Metric(Kind.TREND, "ms")
-
-
-@pytest.mark.parametrize("used", [kind for kind in Kind if kind is not Kind.TREND])
-def test_one_name_has_one_kind(used: Kind) -> None:
-    """Whoever declared it first, marker or body."""
-    message = f"metric 'mine' is a trend, used here as a {used.value}: expected one kind for one name"
-    book = recorder(declared={"mine": Metric(Kind.TREND)})
-    with pytest.raises(ValueError, match=message):
-        book.declare("mine", used)
-    book = recorder()
-    book.declare("mine", Kind.TREND)
-    with pytest.raises(ValueError, match=message):
-        book.declare("mine", used)
-
-
-@pytest.mark.parametrize("name", sorted(BUILTIN))
-def test_a_name_that_every_run_has_cannot_be_ones_own(name: str) -> None:
-    """The message offers one that can."""
-    with pytest.raises(ValueError) as caught:
-        recorder().declare(name, BUILTIN[name].kind)
-    assert str(caught.value) == f"metric {name!r} is one that every run has: expected a name of your own, such as 'my_{name}'"
-
-
-def test_lost_requests_are_a_sample_even_when_there_are_none() -> None:
-    """Told once, at the end: 0 is a finding."""
-    book = recorder()
-    assert summary(book).samples("lost") == 0
-    book.lost(0)
-    assert (summary(book).samples("lost"), summary(book).read("lost", "count")) == (1, 0)
-    book.lost(3)
-    assert summary(book).read("lost", "count") == 3
-
-
-# Readings.
-
-
-def test_an_absent_metric_reads_0_and_has_no_samples() -> None:
-    """Both in the summary and while it runs."""
-    book = recorder()
-    assert (summary(book).read("identify", "p", 95), summary(book).samples("identify"), book.read("identify")) == (0.0, 0, None)
-
-
 def test_the_omission_gap_is_what_timing_from_the_send_would_not_have_shown() -> None:
     """Response p(95) less service p(95), in ms."""
     book = recorder()
     book.finished(sample(began=900_000, ended=1_000_000, queued=900_000))
     assert summary(book).omission_gap == 900
-
-
-def test_the_summary_tells_how_the_run_ended() -> None:
-    """As it was given."""
-    found = recorder().summary(planned=7, elapsed=3, end="aborted", reason="too slow")
-    assert (found.planned, found.elapsed, found.end, found.reason) == (7, 3, "aborted", "too slow")
-
-
-def test_a_metrics_order_is_that_of_their_names() -> None:
-    """So that two runs tell them alike, whatever came first."""
-    book = recorder()
-    for name in ("zebra", "ant"):
-        book.add(name, Kind.COUNTER, 1)
-    names = list(summary(book).metrics)
-    assert names == sorted(names)
 
 
 def test_threads_lose_nothing() -> None:

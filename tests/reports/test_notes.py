@@ -82,7 +82,7 @@ def test_a_warmup_is_told() -> None:
     """Or the iterations would seem to be missing."""
     book = Recorder({}, warmup=1_000, lag_tolerance=0, home="")
     book.finished(Sample(Arrival(0, 0), 0, 1, 0, Outcome.OK))
-    assert of(book) == ["1 iterations of the warmup ran, and count for nothing above"]
+    assert of(book) == ["1 iteration of the warmup ran, and count for nothing above"]
 
 
 def test_an_empty_run_needs_no_note(runs: Any) -> None:
