@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_cio_load.customerio.client import Client, SyncClient
+    from pytest_cio_load.customerio.calls import BlockingCalls, Calls
+    from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.load.iteration import Iteration
 
@@ -21,7 +22,7 @@ def cio_target(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def cio(request: pytest.FixtureRequest, cio_target: str) -> Client:
+def cio(request: pytest.FixtureRequest, cio_target: str) -> Calls:
     """The async Customer.io client for the chosen target: ``await cio.identify(id, email=…)``, ``track``, ``delete``."""
     from pytest_cio_load.session import case_of
 
@@ -29,7 +30,7 @@ def cio(request: pytest.FixtureRequest, cio_target: str) -> Client:
 
 
 @pytest.fixture
-def cio_sync(request: pytest.FixtureRequest, cio_target: str) -> SyncClient:
+def cio_sync(request: pytest.FixtureRequest, cio_target: str) -> BlockingCalls:
     """The blocking twin of ``cio``."""
     from pytest_cio_load.session import case_of
 
@@ -45,7 +46,7 @@ def cio_load(request: pytest.FixtureRequest) -> Iteration:
 
 
 @pytest.fixture
-def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace:
+def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace | FakeAccount:
     """The fake workspace behind the mock: arrange faults before the run, ask what arrived after it.
 
     Raises:

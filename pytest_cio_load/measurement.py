@@ -186,7 +186,7 @@ def delivered(counts: Mapping[str, int]) -> Delivery:
     """The delivery metric of a fake's counts: 200 is no proof of delivery, so what was accepted and not applied is lost."""
     return Delivery(
         counts["received"],
-        lost=counts["dropped"] + max(0, counts["sent"] - counts["received"]),
+        lost=counts["dropped"] + max(0, counts["sent"] - counts["requests"]),
         duplicates=counts["duplicates"],
         out_of_order=counts.get("out_of_order", 0),
     )

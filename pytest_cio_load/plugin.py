@@ -28,8 +28,8 @@ _MARKER_HELP = (
     "drive the test's body as an open-model load and hold it to these promises."
 )
 _WORKSPACE_HELP = (
-    "cio_workspace(*, limit, pace, over_budget, region, timeout): the workspace that cio, cio_sync and the mock stand for, "
-    "and how long a request may take."
+    "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces): the workspace that cio, cio_sync and the mock "
+    "stand for, how long a request may take, and how many such workspaces share the people."
 )
 
 _SETTINGS = {

@@ -21,7 +21,7 @@ CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
 _OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout")
-WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout")
+WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Settings:
         over_budget: what the mock does with requests over its budget.
         region: "us" or "eu".
         timeout: seconds that one request may wait for its answer.
+        workspaces: how many of them share the people, each with this budget.
     """
 
     mode: str = "load"
@@ -51,6 +52,7 @@ class Settings:
     over_budget: str = "accept"
     region: str = "us"
     timeout: float = 10.0
+    workspaces: int = 1
 
 
 def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None = None) -> Settings:
@@ -98,6 +100,8 @@ def _with_workspace(settings: Settings, workspace: Mapping[str, object], problem
             settings = replace(settings, over_budget=_one_of(where, value, OVER_BUDGET, problems) or "accept")
         elif keyword == "region":
             settings = replace(settings, region=_one_of(where, value, REGIONS, problems) or "us")
+        elif keyword == "workspaces":
+            settings = replace(settings, workspaces=_whole(where, value, problems))
         elif keyword == "timeout":
             settings = replace(settings, timeout=_seconds(where, value, problems))
         else:
@@ -127,6 +131,13 @@ def _seconds(where: str, value: object, problems: list[Problem]) -> float:
     except UnitError as error:
         problems.append(Problem(where, error.got, error.expected, error.nearest))
         return 10.0
+
+
+def _whole(where: str, value: object, problems: list[Problem]) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    problems.append(Problem(where, repr(value), "a whole number from 1 up"))
+    return 1
 
 
 def _number(value: object) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from functools import cached_property
 from random import Random
 from secrets import token_hex
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_cio_load.customerio.client import CallRecord, Client, SyncClient
+    from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
+    from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.settings import Settings
 
@@ -33,6 +34,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
+
+
+def _site_ids(number: int) -> list[str]:
+    return [SITE_ID] if number == 1 else [f"{SITE_ID}-{index}" for index in range(number)]
 
 
 def used_by(fixtures: Iterable[str]) -> bool:
@@ -75,8 +80,11 @@ class Target:
     def __init__(self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None]) -> None:
         self._settings, self._seed, self._on_call = settings, seed, on_call
         url = None if settings.target == MOCK else settings.target
-        self._workspace = Workspace(SITE_ID, API_KEY, Region(settings.region), limit=settings.limit, pace=settings.pace, url=url)
-        self._bucket = Bucket(self._workspace.rate)
+        self._workspaces = [
+            Workspace(site_id, API_KEY, Region(settings.region), limit=settings.limit, pace=settings.pace, url=url)
+            for site_id in _site_ids(settings.workspaces)
+        ]
+        self._buckets = self._fresh_buckets()
         # A server keeps people from one run to the next, so there each run needs names of its own; the mock starts empty.
         self._ledger = Ledger(f"cio-load-{seed:x}" if url is None else f"cio-load-{token_hex(4)}")
         self._now: Callable[[], float] = real_seconds
@@ -91,33 +99,43 @@ class Target:
         """
         self._now = now
         self._sent = 0
-        fresh = Bucket(self._workspace.rate)
+        self._buckets = self._fresh_buckets()
         for client in self._clients():
-            client.bucket = fresh
-        self._bucket = fresh
+            for member in client.members:
+                member.bucket = self._buckets[member.workspace.site_id]
         if "fake" in self.__dict__:
             self.fake.begin(now())
+
+    def _fresh_buckets(self) -> dict[str, Bucket]:
+        return {workspace.site_id: Bucket(workspace.rate, workspace.burst) for workspace in self._workspaces}
 
     def user(self, index: int) -> User:
         """The made-up person of an iteration, noted for cleanup."""
         return self._ledger.user(index)
 
     @cached_property
-    def fake(self) -> FakeWorkspace:
-        """The fake workspace behind the mock."""
+    def fake(self) -> FakeWorkspace | FakeAccount:
+        """The fake behind the mock: a workspace, or an account of several."""
+        from pytest_cio_load.fake.account import FakeAccount
         from pytest_cio_load.fake.workspace import FakeWorkspace
 
         settings = self._settings
-        return FakeWorkspace(
-            site_id=SITE_ID,
-            api_key=API_KEY,
-            limit=settings.limit,
-            over_budget=settings.over_budget,  # type: ignore[arg-type]  # checked where settings are read
-            latency=settings.latency,
-            seed=self._seed,
-        )
+        made = [
+            FakeWorkspace(
+                site_id=workspace.site_id,
+                api_key=API_KEY,
+                app_key=f"{workspace.site_id}-app-key",
+                limit=settings.limit,
+                over_budget=settings.over_budget,  # type: ignore[arg-type]  # checked where settings are read
+                latency=settings.latency,
+                seed=self._seed + number,
+                environment_id=number + 1,
+            )
+            for number, workspace in enumerate(self._workspaces)
+        ]
+        return made[0] if len(made) == 1 else FakeAccount(made)
 
-    def need_fake(self) -> FakeWorkspace:
+    def need_fake(self) -> FakeWorkspace | FakeAccount:
         """The fake, for a test that looks into it. Raises ContractError when the target is a server."""
         if self._settings.target != MOCK:
             nearest = "ask the server itself, or run with --cio-target=mock"
@@ -125,70 +143,86 @@ class Target:
         return self.fake
 
     @cached_property
-    def client(self) -> Client:
+    def client(self) -> Client | RoutedClient:
         """The async client."""
-        return self._client(None)
+        return self._client()
 
     @cached_property
-    def sync_client(self) -> SyncClient:
+    def sync_client(self) -> SyncClient | SyncRoutedClient:
         """The blocking client."""
-        return self._sync_client(None)
+        return self._sync_client()
 
-    def _clients(self) -> Iterator[Client | SyncClient]:
+    def _clients(self) -> Iterator[Any]:
         for name in ("client", "sync_client"):
             if name in self.__dict__:
                 yield self.__dict__[name]
 
-    def _client(self, cleaner: Bucket | None) -> Client:
+    def _client(self, *, cleaning: bool = False) -> Client | RoutedClient:
         from pytest_cio_load.customerio.client import Client
+        from pytest_cio_load.customerio.routing import RoutedClient
         from pytest_cio_load.customerio.wire import HttpxWire
 
-        return Client(
-            self._workspace,
-            HttpxWire(self._workspace, transport=self._door(cleaner is not None), timeout=self._patience(cleaner)),
-            bucket=cleaner or self._bucket,
-            on_call=self._count if cleaner is None else None,
-            retry=_ONCE_MORE if cleaner is not None else None,
-            rng=self._rng("async"),
-            now=self._time,
-        )
+        clients = [
+            Client(
+                workspace,
+                HttpxWire(workspace, transport=self._door(workspace, cleaning), timeout=self._patience(cleaning)),
+                **self._parts(workspace, "async", cleaning),
+            )
+            for workspace in self._workspaces
+        ]
+        return clients[0] if len(clients) == 1 else RoutedClient(clients, rng=self._rng("async ids"))
 
-    def _sync_client(self, cleaner: Bucket | None) -> SyncClient:
+    def _sync_client(self, *, cleaning: bool = False) -> SyncClient | SyncRoutedClient:
         from pytest_cio_load.customerio.client import SyncClient
+        from pytest_cio_load.customerio.routing import SyncRoutedClient
         from pytest_cio_load.customerio.wire import HttpxSyncWire
 
-        return SyncClient(
-            self._workspace,
-            HttpxSyncWire(self._workspace, transport=self._sync_door(cleaner is not None), timeout=self._patience(cleaner)),
-            bucket=cleaner or self._bucket,
-            on_call=self._count if cleaner is None else None,
-            retry=_ONCE_MORE if cleaner is not None else None,
-            rng=self._rng("sync"),
-            now=self._time,
-        )
+        clients = [
+            SyncClient(
+                workspace,
+                HttpxSyncWire(workspace, transport=self._sync_door(workspace, cleaning), timeout=self._patience(cleaning)),
+                **self._parts(workspace, "sync", cleaning),
+            )
+            for workspace in self._workspaces
+        ]
+        return clients[0] if len(clients) == 1 else SyncRoutedClient(clients, rng=self._rng("sync ids"))
+
+    def _parts(self, workspace: Workspace, kind: str, cleaning: bool) -> dict[str, Any]:
+        """What a client is made of besides its wire.
+
+        One that cleans up is not counted, and soon gives up. It keeps to a server's budget like any other; the mock needs no mercy.
+        """
+        paced = not cleaning or self._settings.target != MOCK
+        return {
+            "bucket": self._buckets[workspace.site_id] if paced else Bucket(_UNPACED),
+            "on_call": None if cleaning else self._count,
+            "retry": _ONCE_MORE if cleaning else None,
+            "rng": self._rng(f"{kind} {workspace.site_id}"),
+            "now": self._time,
+        }
 
     def _rng(self, kind: str) -> Random:
         """Chance for jitter and event ids. Seeded for the mock; a server remembers ids, so there no two runs may share any."""
         return Random(f"{kind} client:{self._seed}") if self._settings.target == MOCK else Random()
 
-    def _patience(self, cleaner: Bucket | None) -> float:
-        return self._settings.timeout if cleaner is None else _UNHURRIED
+    def _patience(self, cleaning: bool) -> float:
+        return _UNHURRIED if cleaning and self._settings.target == MOCK else self._settings.timeout
 
-    def _door(self, unhurried: bool) -> Any:
+    def _door(self, workspace: Workspace, unhurried: bool) -> Any:
         if self._settings.target != MOCK:
             return None
         from pytest_cio_load.fake.doors import async_door
 
         sleep = _no_sleep if unhurried else asyncio.sleep
-        return async_door(self.fake, host=self._workspace.region.track_host, now=self._time, sleep=sleep)
+        return async_door(self.fake, host=workspace.region.track_host, now=self._time, sleep=sleep)
 
-    def _sync_door(self, unhurried: bool) -> Any:
+    def _sync_door(self, workspace: Workspace, unhurried: bool) -> Any:
         if self._settings.target != MOCK:
             return None
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}
-        return sync_door(self.fake, host=self._workspace.region.track_host, now=self._time, **waits)
+        return sync_door(self.fake, host=workspace.region.track_host, now=self._time, **waits)
 
     def _time(self) -> float:
         return self._now()
@@ -205,6 +239,7 @@ class Target:
             fake = self.fake
             self._delivered = {
                 "sent": self._sent,
+                "requests": fake.requests,
                 "received": fake.received(),
                 "applied": fake.applied(),
                 "rejected": fake.rejected(),
@@ -218,10 +253,10 @@ class Target:
         """Delete the made-up people and close every connection of the async clients, and of the blocking ones."""
         self.delivery()
         if self._ledger.noted and self._may_hold_people:
-            with self._mercy() as bucket:
-                cleaner = self._client(bucket)
-                self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
-                await cleaner.aclose()
+            self._end_of_the_run()
+            cleaner = self._client(cleaning=True)
+            self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
+            await cleaner.aclose()
         for client in self._clients():
             await client.aclose() if hasattr(client, "aclose") else client.close()
 
@@ -229,10 +264,10 @@ class Target:
         """Delete the made-up people and close every connection; for sync tests."""
         self.delivery()
         if self._ledger.noted and self._may_hold_people:
-            with self._mercy() as bucket:
-                cleaner = self._sync_client(bucket)
-                self.cleanup = Cleanup(self._ledger).run_blocking(cleaner.delete)
-                cleaner.close()
+            self._end_of_the_run()
+            cleaner = self._sync_client(cleaning=True)
+            self.cleanup = Cleanup(self._ledger).run_blocking(cleaner.delete)
+            cleaner.close()
         if "sync_client" in self.__dict__:
             self.sync_client.close()
 
@@ -241,14 +276,10 @@ class Target:
         """A server may have got them from any client; the mock only from ours."""
         return self._settings.target != MOCK or any(self._clients())
 
-    @contextmanager
-    def _mercy(self) -> Iterator[Bucket]:
-        """The limiter of cleanup: a server gets no more than its budget from it either; the mock is not measured any more."""
-        if self._settings.target != MOCK:
-            yield self._bucket
-            return
-        self.fake.end()
-        yield Bucket(_UNPACED)
+    def _end_of_the_run(self) -> None:
+        """The mock is not measured any more, so nothing goes wrong there now that would keep the people in it."""
+        if self._settings.target == MOCK:
+            self.fake.end()
 
 
 async def _no_sleep(_: float) -> None:

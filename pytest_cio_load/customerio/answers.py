@@ -6,25 +6,68 @@ import json
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
-from pytest_cio_load.customerio.api import CUSTOMERS, Region
 from pytest_cio_load.customerio.pacing import retry_after
 from pytest_cio_load.errors import CustomerIOError, RateLimited, Refused, ServerFailed, Unauthorized, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_cio_load.customerio.api import Operation, Workspace
+    from pytest_cio_load.customerio.operations.operation import Operation
     from pytest_cio_load.customerio.wire import Answer
+    from pytest_cio_load.customerio.workspaces import Access
 
 _HIDDEN = "[hidden]"
 _REASON_LENGTH = 300
 _SHORTEST_TEXT = 3
 _SHORTEST_NUMBER = 4
+_PATH_WORDS = frozenset(
+    {
+        "",
+        "api",
+        "v1",
+        "v2",
+        "customers",
+        "events",
+        "devices",
+        "suppress",
+        "unsuppress",
+        "merge_customers",
+        "metrics",
+        "push",
+        "forms",
+        "submit",
+        "segments",
+        "add_customers",
+        "remove_customers",
+        "id_type",
+        "id",
+        "email",
+        "cio_id",
+        "accounts",
+        "region",
+        "unsubscribe",
+        "auth",
+        "entity",
+        "batch",
+        "attributes",
+        "activities",
+        "workspaces",
+        "type",
+        "name",
+        "limit",
+        "start",
+        "deleted",
+        "customer_id",
+        "true",
+        "false",
+    }
+)
+"""What paths say themselves; everything else in one is somebody's."""
 
 
-def failure(workspace: Workspace, operation: Operation, answer: Answer | None, lost: str, attempts: int, today: float) -> CustomerIOError:
+def failure(workspace: Access, operation: Operation, answer: Answer | None, lost: str, attempts: int, today: float) -> CustomerIOError:
     """The error for a call whose last attempt failed.
 
     Args:
@@ -36,22 +79,21 @@ def failure(workspace: Workspace, operation: Operation, answer: Answer | None, l
         today: unix seconds, to read a Retry-After date by.
     """
     if answer is None:
-        reason = f"no answer: {_scrub(lost, workspace, operation)}; expected one from {workspace.base_url}; check that it is up"
+        reason = f"no answer: {scrub(lost, workspace, operation)}; expected one from {workspace.base_url}; check that it is up"
         return Unreachable(operation.name, reason, attempts=attempts)
     kind, hint = _kind(answer.status, workspace)
-    said = _scrub(reason_of(answer), workspace, operation) or f"({_phrase(answer.status)}, without a reason)"
+    said = scrub(reason_of(answer), workspace, operation) or f"({_phrase(answer.status)}, without a reason)"
     waits = retry_after(answer.headers, today)
     return kind(operation.name, f"{said}; {hint}", status=answer.status, attempts=attempts, retry_after=waits)
 
 
-def _kind(status: int, workspace: Workspace) -> tuple[type[CustomerIOError], str]:
+def _kind(status: int, workspace: Access) -> tuple[type[CustomerIOError], str]:
     """The class of the error, and what was expected with the nearest fix."""
-    region = workspace.region
     if 300 <= status < 400:
-        other = Region.EU if region is Region.US else Region.US
-        return Refused, f"expected no redirect, and none is followed; is the account in the other region? try Region.{other.name}"
+        other = workspace.region.other.name
+        return Refused, f"expected no redirect, and none is followed; is the account in the other region? try Region.{other}"
     if status == 401:
-        return Unauthorized, f"expected the site id and API key of a workspace in region {region.value}; check all three"
+        return Unauthorized, f"expected {workspace.expected}"
     if status == 429:
         return RateLimited, f"expected room for {workspace.rate:g} requests/s; lower the pace, or ask for a higher limit"
     if status >= 500:
@@ -59,6 +101,12 @@ def _kind(status: int, workspace: Workspace) -> tuple[type[CustomerIOError], str
     if status == 408:
         return Refused, "expected 2xx; the request took too long to arrive: try again later"
     return Refused, "expected 2xx; mend the operation"
+
+
+def unreadable(operation: Operation, answer: Answer, why: str, attempts: int) -> CustomerIOError:
+    """The error for a call that was accepted, and whose answer cannot be read."""
+    reason = f"{why}; check that the server is Customer.io"
+    return CustomerIOError(operation.name, reason, status=answer.status, attempts=attempts)
 
 
 def _phrase(status: int) -> str:
@@ -100,20 +148,23 @@ def _reasons(said: object) -> Iterator[str]:
                 yield words[0]
 
 
-def _scrub(text: str, workspace: Workspace, operation: Operation) -> str:
+def scrub(text: str, workspace: Access, operation: Operation) -> str:
     """Hide whatever *text* repeats of the credentials or of what was sent, and cut it to a line's length."""
     if not text:
         return ""
-    for secret in sorted(set(_secrets(workspace, operation)), key=len, reverse=True):
+    # A batch holds thousands of values: only those that the text repeats are worth a pattern.
+    found = {secret for secret in _secrets(workspace, operation) if secret and secret in text}
+    for secret in sorted(found, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
     return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…"
 
 
-def _secrets(workspace: Workspace, operation: Operation) -> Iterator[str]:
-    yield workspace.api_key
-    yield workspace.site_id
-    encoded = operation.path.removeprefix(CUSTOMERS).split("/")[0]
-    yield from (encoded, unquote(encoded))
+def _secrets(workspace: Access, operation: Operation) -> Iterator[str]:
+    yield from workspace.secrets
+    yield from operation.people
+    for part in re.split("[/?&=]", operation.path):
+        if part not in _PATH_WORDS:
+            yield from (part, unquote_plus(part))
     if operation.body is not None:
         yield from _leaves(json.loads(operation.body))
 

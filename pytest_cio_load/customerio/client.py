@@ -1,9 +1,10 @@
-"""The Customer.io client, async and blocking: two thin shells over one core.
+"""The Customer.io clients, async and blocking: thin shells over one core.
 
-Both return from a call once Customer.io has accepted it, which is not yet to say that it has applied it. Every call raises
+All return from a call once Customer.io has accepted it, which is not yet to say that it has applied it. Every call raises
 
     InvalidOperation    refused here, before anything was sent
     Unreachable, Unauthorized, Refused, RateLimited, ServerFailed    how the last attempt failed
+    CustomerIOError     accepted, and the answer cannot be read
 
 and every call, however it ends, is reported as one :class:`CallRecord`.
 """
@@ -12,46 +13,46 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from pytest_cio_load.customerio import api
-from pytest_cio_load.customerio.exchange import CallRecord, Core, Exchange
+from pytest_cio_load.customerio.buckets import WALL, axis_of
+from pytest_cio_load.customerio.calls import AppCalls, BlockingAppCalls, BlockingCalls, Calls
+from pytest_cio_load.customerio.exchange import AccessT, CallRecord, Core, Exchange
 from pytest_cio_load.customerio.wire import Answer, Request, SyncWire, Wire
+from pytest_cio_load.customerio.workspaces import AppAccess, Workspace
 
-__all__ = ["CallRecord", "Client", "SyncClient"]
+if TYPE_CHECKING:
+    from pytest_cio_load.customerio.operations.operation import Operation
+
+__all__ = ["AppClient", "CallRecord", "Client", "SyncAppClient", "SyncClient"]
+
+T = TypeVar("T")
 
 
-class Client(Core[Wire]):
-    """Calls Customer.io from coroutines; may be shared by any number of tasks. The clock is the running loop's unless *now* is given."""
-
-    async def identify(self, identifier: str, /, **attributes: object) -> None:
-        """Add or update a person. Datetimes become whole unix seconds."""
-        await self._drive("identify", lambda: api.identify(identifier, attributes))
-
-    async def track(
-        self,
-        identifier: str,
-        name: str,
-        data: Mapping[str, object] | None = None,
-        *,
-        id: str | None = None,
-        timestamp: int | datetime | None = None,
-    ) -> None:
-        """Send an event of a person. Its ULID *id* is made when not given, so that a retry cannot duplicate it."""
-        await self._drive("track", lambda: api.track(identifier, name, data, id=id, timestamp=timestamp, new_id=self._new_id))
-
-    async def delete(self, identifier: str) -> None:
-        """Delete a person; one who does not exist is no error."""
-        await self._drive("delete", lambda: api.delete(identifier))
+class _Async(Core[AccessT, Wire]):
+    """Carries calls through from coroutines. The clock is the running loop's unless *now* is given."""
 
     async def aclose(self) -> None:
         """Close the wire."""
         await self._wire.aclose()
 
-    async def _drive(self, name: str, build: Callable[[], api.Operation]) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    def _axis(self) -> object:
+        try:
+            return axis_of(asyncio.get_running_loop())
+        except RuntimeError:
+            return WALL
+
+    async def _drive(self, name: str, build: Callable[[], Operation], read: Callable[[Answer], T]) -> T:
         # The clock is bound when the call begins: one torn down after its loop has closed must still be able to read the time.
-        exchange: Exchange = self._exchange(self._now or asyncio.get_running_loop().time, name, build)
+        exchange: Exchange[T] = self._exchange(self._now or asyncio.get_running_loop().time, name, build, read)
         try:
             step = next(exchange)
             while True:
@@ -66,39 +67,26 @@ class Client(Core[Wire]):
                     error = raised
                 # Thrown outside the handler: what the core raises is then not shown as caused while handling another error.
                 step = exchange.send(answer) if error is None else exchange.throw(error)
-        except StopIteration:
-            return
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
 
-class SyncClient(Core[SyncWire]):
-    """Calls Customer.io from threads; may be shared by any number. The clock is ``time.perf_counter`` unless *now* is given."""
-
-    def identify(self, identifier: str, /, **attributes: object) -> None:
-        """Add or update a person. Datetimes become whole unix seconds."""
-        self._drive("identify", lambda: api.identify(identifier, attributes))
-
-    def track(
-        self,
-        identifier: str,
-        name: str,
-        data: Mapping[str, object] | None = None,
-        *,
-        id: str | None = None,
-        timestamp: int | datetime | None = None,
-    ) -> None:
-        """Send an event of a person. Its ULID *id* is made when not given, so that a retry cannot duplicate it."""
-        self._drive("track", lambda: api.track(identifier, name, data, id=id, timestamp=timestamp, new_id=self._new_id))
-
-    def delete(self, identifier: str) -> None:
-        """Delete a person; one who does not exist is no error."""
-        self._drive("delete", lambda: api.delete(identifier))
+class _Blocking(Core[AccessT, SyncWire]):
+    """Carries calls through from threads. The clock is ``time.monotonic`` unless *now* is given."""
 
     def close(self) -> None:
         """Close the wire."""
         self._wire.close()
 
-    def _drive(self, name: str, build: Callable[[], api.Operation]) -> None:
-        exchange: Exchange = self._exchange(self._now or time.perf_counter, name, build)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _drive(self, name: str, build: Callable[[], Operation], read: Callable[[Answer], T]) -> T:
+        exchange: Exchange[T] = self._exchange(self._now or time.monotonic, name, build, read)
         try:
             step = next(exchange)
             while True:
@@ -112,5 +100,32 @@ class SyncClient(Core[SyncWire]):
                 except BaseException as raised:
                     error = raised
                 step = exchange.send(answer) if error is None else exchange.throw(error)
-        except StopIteration:
-            return
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+class Client(Calls, _Async[Workspace]):
+    """Calls the Track API from coroutines; may be shared by any number of tasks. Arguments as of the core."""
+
+    @property
+    def members(self) -> tuple[Client, ...]:
+        """The clients behind this one: itself."""
+        return (self,)
+
+
+class SyncClient(BlockingCalls, _Blocking[Workspace]):
+    """Calls the Track API from threads; may be shared by any number. Arguments as of the core."""
+
+    @property
+    def members(self) -> tuple[SyncClient, ...]:
+        """The clients behind this one: itself."""
+        return (self,)
+
+
+class AppClient(AppCalls, _Async[AppAccess]):
+    """Reads through the App API from coroutines, within its own budget. Arguments as of the core."""
+
+
+class SyncAppClient(BlockingAppCalls, _Blocking[AppAccess]):
+    """Reads through the App API from threads, within its own budget. Arguments as of the core."""

@@ -1,6 +1,7 @@
 """The core of the client: one call from its beginning to its record, without a clock, a socket or a sleep of its own.
 
-It is a generator. It yields a number of seconds to sleep or a request to send, and is sent the answer, or thrown what went wrong.
+It is a generator. It yields a number of seconds to sleep or a request to send, and is sent the answer, or thrown what went wrong; it
+returns what was read out of the answer.
 Pacing, retry, errors and records exist here once; the shells in :mod:`pytest_cio_load.customerio.client` only sleep and send.
 """
 
@@ -13,15 +14,21 @@ from dataclasses import dataclass
 from random import Random
 from typing import Generic, TypeAlias, TypeVar
 
-from pytest_cio_load.customerio import api
-from pytest_cio_load.customerio.answers import failure
+from pytest_cio_load.customerio.answers import failure, unreadable
+from pytest_cio_load.customerio.buckets import WALL, bucket_for
+from pytest_cio_load.customerio.operations.operation import Operation, Ulids
 from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.customerio.replies import Unreadable
 from pytest_cio_load.customerio.wire import Answer, NoAnswer, Request
+from pytest_cio_load.customerio.workspaces import Access
 from pytest_cio_load.errors import CustomerIOError
 
-Exchange: TypeAlias = Generator[float | Request, Answer | None, None]
-"""Yields seconds to sleep or a request to send; is sent None or the answer."""
+T = TypeVar("T")
 
+Exchange: TypeAlias = Generator[float | Request, Answer | None, T]
+"""Yields seconds to sleep or a request to send; is sent None or the answer; returns what was asked for."""
+
+AccessT = TypeVar("AccessT", bound=Access)
 WireT = TypeVar("WireT")
 
 
@@ -30,7 +37,7 @@ class CallRecord:
     """How one call went.
 
     Attributes:
-        operation: ``identify``, ``track``, ``delete``.
+        operation: its name: ``identify``, ``track``, …
         began: on the client's clock, in seconds.
         ended: likewise.
         paced: seconds it waited for our own rate limiter, over all attempts.
@@ -57,13 +64,14 @@ class _Tally:
         self.paced = 0.0
 
 
-class Core(Generic[WireT]):
+class Core(Generic[AccessT, WireT]):
     """Everything a client has but the waiting.
 
     Args:
         workspace: credentials, region and rates.
         wire: how requests travel.
-        bucket: the rate limiter, shared by all clients of the workspace; made from the workspace's rate when not given.
+        bucket: the rate limiter. When not given it is the one that all clients of the workspace share in this process; with a clock of
+            one's own, a new one, since nobody else reads that clock.
         retry: when to send again.
         on_call: is given the record of every call once it has ended, whatever its end.
         rng: makes jitter and event ids; seeded, the same ones at the same times.
@@ -73,7 +81,7 @@ class Core(Generic[WireT]):
 
     def __init__(
         self,
-        workspace: api.Workspace,
+        workspace: AccessT,
         wire: WireT,
         *,
         bucket: Bucket | None = None,
@@ -84,24 +92,44 @@ class Core(Generic[WireT]):
         today: Callable[[], float] = time.time,
     ) -> None:
         self.workspace = workspace
-        self.bucket = bucket or Bucket(workspace.rate)
+        self._bucket = Bucket(workspace.rate, workspace.burst) if bucket is None and now is not None else bucket
         self._wire = wire
         self._retry = retry or Retry()
         self._on_call = on_call
         self._rng = rng or Random()
         self._now = now
         self._today = today
-        self._new_id = api.Ulids(self._rng, today)
+        self._new_id: Callable[[], str] = Ulids(self._rng, today)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.workspace!r})"
 
-    def _exchange(self, now: Callable[[], float], name: str, build: Callable[[], api.Operation]) -> Exchange:
+    @property
+    def bucket(self) -> Bucket:
+        """The rate limiter; it may be replaced between calls."""
+        return bucket_for(self.workspace, self._axis()) if self._bucket is None else self._bucket
+
+    @bucket.setter
+    def bucket(self, bucket: Bucket) -> None:
+        """Replace the rate limiter."""
+        self._bucket = bucket
+
+    def home_of(self, operation: Operation) -> int:
+        """Which of the clients behind this one makes a call: 0, itself."""
+        return 0
+
+    def _axis(self) -> object:
+        """What the clock of a client without one of its own is shared by."""
+        return WALL
+
+    def _exchange(self, now: Callable[[], float], name: str, build: Callable[[], Operation], read: Callable[[Answer], T]) -> Exchange[T]:
         """One call: build the operation, deliver it, and report how it went."""
         tally = _Tally(now())
         error: CustomerIOError | None = None
         try:
-            yield from self._deliver(now, build(), tally)
+            operation = build()
+            answer = yield from self._deliver(now, operation, tally)
+            return self._read(operation, answer, read, tally)
         except CustomerIOError as raised:
             error = raised
             raise
@@ -113,7 +141,15 @@ class Core(Generic[WireT]):
             if self._on_call is not None:
                 self._on_call(CallRecord(name, tally.began, now(), round(tally.paced, 6), tally.attempts, error))
 
-    def _deliver(self, now: Callable[[], float], operation: api.Operation, tally: _Tally) -> Exchange:
+    @staticmethod
+    def _read(operation: Operation, answer: Answer, read: Callable[[Answer], T], tally: _Tally) -> T:
+        try:
+            return read(answer)
+        except Unreadable as error:
+            why = str(error)
+        raise unreadable(operation, answer, why, tally.attempts)
+
+    def _deliver(self, now: Callable[[], float], operation: Operation, tally: _Tally) -> Exchange[Answer]:
         """Reserve, wait, send, read the answer; then done, or wait and again."""
         request = Request(operation.method, operation.path, operation.body)
         while True:
@@ -126,7 +162,7 @@ class Core(Generic[WireT]):
             except NoAnswer as error:
                 lost = error.reason
             if answer is not None and 200 <= answer.status < 300:
-                return
+                return answer
             spent = now() - tally.began - tally.paced
             wait = self._retry.after(tally.attempts, answer, spent, self._rng, repeatable=operation.repeatable, today=self._today())
             if wait is None:
@@ -134,16 +170,17 @@ class Core(Generic[WireT]):
             if wait:
                 yield wait
 
-    def _slot(self, now: Callable[[], float], tally: _Tally) -> Exchange:
+    def _slot(self, now: Callable[[], float], tally: _Tally) -> Exchange[None]:
         """Wait for the rate limiter. What counts is the time that passed, so that a late wake-up is not put down to Customer.io."""
         asked = now()
-        wait = self.bucket.reserve(asked)
+        bucket = self.bucket
+        wait = bucket.reserve(asked)
         if not wait:
             return
         try:
             yield wait
         except BaseException:
-            self.bucket.cancel(asked + wait)
+            bucket.cancel(asked + wait)
             raise
         finally:
             tally.paced += now() - asked

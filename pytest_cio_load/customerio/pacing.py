@@ -64,6 +64,14 @@ class Bucket:
         self._ahead: OrderedDict[float, tuple[float, bool]] = OrderedDict()
         self._lock = Lock()
 
+    def keep_to(self, rate: float) -> None:
+        """Keep to another rate from here on. Slots already taken stay where they are."""
+        check_rate("rate", rate)
+        with self._lock:
+            self.rate = rate
+            self._interval = 1 / rate
+            self._tolerance = (self.burst - 1) / rate
+
     def reserve(self, now: float) -> float:
         """Take the next free slot.
 

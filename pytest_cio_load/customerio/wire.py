@@ -6,7 +6,8 @@ httpx is imported when a wire is made, not before.
 
 from __future__ import annotations
 
-from base64 import b64encode
+import os
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from pytest_cio_load.customerio.api import Workspace
+    from pytest_cio_load.customerio.workspaces import Access
 
 TIMEOUT = 10.0
 """Seconds to connect, and to wait for each part of an answer."""
@@ -88,7 +89,7 @@ class _Httpx:
     and log every URL, and with it every identifier, at INFO.
     """
 
-    def __init__(self, workspace: Workspace, timeout: float) -> None:
+    def __init__(self, workspace: Access, timeout: float) -> None:
         import httpx
 
         if not timeout > 0:
@@ -98,11 +99,10 @@ class _Httpx:
         self._base_url = workspace.base_url
         self._timeout = timeout
         self._extensions = {"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": None}}
-        credentials = b64encode(f"{workspace.site_id}:{workspace.api_key}".encode()).decode("ascii")
         self._headers = httpx.Headers(
             {
                 "host": urlsplit(workspace.base_url).netloc,
-                "authorization": f"Basic {credentials}",
+                "authorization": workspace.authorization,
                 "accept": "application/json",
                 "user-agent": "pytest-cio-load",
             }
@@ -136,7 +136,7 @@ class HttpxWire(_Httpx):
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: Access,
         *,
         timeout: float = TIMEOUT,
         connections: int = CONNECTIONS,
@@ -146,7 +146,7 @@ class HttpxWire(_Httpx):
 
         super().__init__(workspace, timeout)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._transport = transport or httpx.AsyncHTTPTransport(limits=limits, proxy=proxy_for(workspace.base_url))
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=trust(), limits=limits, proxy=proxy_for(workspace.base_url))
 
     async def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
@@ -170,7 +170,7 @@ class HttpxSyncWire(_Httpx):
 
     def __init__(
         self,
-        workspace: Workspace,
+        workspace: Access,
         *,
         timeout: float = TIMEOUT,
         connections: int = CONNECTIONS,
@@ -180,7 +180,7 @@ class HttpxSyncWire(_Httpx):
 
         super().__init__(workspace, timeout)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._transport = transport or httpx.HTTPTransport(limits=limits, proxy=proxy_for(workspace.base_url))
+        self._transport = transport or httpx.HTTPTransport(verify=trust(), limits=limits, proxy=proxy_for(workspace.base_url))
 
     def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
@@ -197,6 +197,16 @@ class HttpxSyncWire(_Httpx):
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+
+
+def ca_file() -> str | None:
+    """The file of certificates to trust that the environment names, or None for the machine's own."""
+    return os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
+
+
+def trust() -> ssl.SSLContext:
+    """Whom to trust: what `ca_file` says."""
+    return ssl.create_default_context(cafile=ca_file())
 
 
 def proxy_for(url: str) -> str | None:

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import respx
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from pytest_cio_load.fake.workspace import FakeWorkspace, Reply
+    from pytest_cio_load.fake.workspace import Reply
 
 TRACK_HOST = "track.customer.io"
+_AT_MOST = 86_400.0
+"""Seconds that a client without a read time-out is kept waiting by a server that never answers: a day; nothing can sleep for ever."""
+
+
+class Answering(Protocol):
+    """The model behind a door: a workspace, or an account of several."""
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
+        """Take one request."""
 
 
 class QuietRouter(respx.Router):
@@ -35,7 +44,7 @@ def respx_router(effect: Callable[[httpx.Request], Any], host: str = TRACK_HOST)
 
 
 def async_door(
-    fake: FakeWorkspace,
+    fake: Answering,
     *,
     host: str = TRACK_HOST,
     now: Callable[[], float] | None = None,
@@ -54,7 +63,7 @@ def async_door(
 
 
 def sync_door(
-    fake: FakeWorkspace,
+    fake: Answering,
     *,
     host: str = TRACK_HOST,
     now: Callable[[], float] = time.perf_counter,
@@ -72,16 +81,18 @@ def sync_door(
     return httpx.MockTransport(respx_router(effect, host).handler)
 
 
-def _ask(fake: FakeWorkspace, request: httpx.Request, now: float) -> Reply:
+def _ask(fake: Answering, request: httpx.Request, now: float) -> Reply:
     return fake.answer(request.method, request.url.raw_path.decode("ascii"), request.headers, request.content, now)
 
 
 def _patience(request: httpx.Request) -> float:
     read = request.extensions.get("timeout", {}).get("read")
-    return float("inf") if read is None else float(read)
+    return _AT_MOST if read is None else min(float(read), _AT_MOST)
 
 
 def _response(reply: Reply, patience: float, request: httpx.Request) -> httpx.Response:
-    if reply.delay > patience:
+    if reply.delay > patience or reply.action == "never":
         raise httpx.ReadTimeout("", request=request)
+    if reply.action == "reset":
+        raise httpx.ReadError("connection reset by the fake", request=request)
     return httpx.Response(reply.status, headers=reply.headers, content=reply.body)

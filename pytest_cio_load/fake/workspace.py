@@ -120,6 +120,11 @@ class FakeWorkspace(Views):
     def __repr__(self) -> str:
         return f"FakeWorkspace(limit={self.limit:g}, over_budget={self.over_budget!r}, latency={str(self.latency)!r})"
 
+    @property
+    def credentials(self) -> tuple[str, str]:
+        """The Authorization headers it takes: of the Track API and of the App API. Secret, though made up."""
+        return self._credentials, self._app_credentials
+
     def begin(self, now: float) -> None:
         """Say when the run begins, on the clock that :meth:`answer` is given: faults count from here. By default, the first request."""
         self._origin = now

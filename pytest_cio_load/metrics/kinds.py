@@ -26,6 +26,17 @@ AGGREGATIONS: dict[Kind, tuple[str, ...]] = {
 """Aggregations by kind. ``p`` takes a percentile: ``p(95)``. A counter's ``rate`` is per second; a rate's is a share of 1."""
 
 
+OPERATIONS = (
+    *("identify", "delete", "suppress", "unsuppress", "merge_customers"),
+    *("track", "page", "screen", "track_anonymous"),
+    *("add_device", "delete_device", "add_customers_to_segment", "remove_customers_from_segment"),
+    *("report_metric", "report_push", "unsubscribe", "submit_form", "account_region", "auth", "entity", "batch"),
+    *("customers_by_email", "customer_attributes", "customers_attributes", "customer_activities"),
+    *("activities", "customers_by_filter", "workspaces"),
+)
+"""Customer.io operations; each is a metric. A test holds this list against what the client can do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A metric's declaration.
@@ -48,9 +59,7 @@ BUILTIN: dict[str, Metric] = {
     "queued": Metric(Kind.TREND, "ms", "waited for one of max_in_flight slots"),
     "paced": Metric(Kind.TREND, "ms", "a call's wait for our own rate limiter"),
     "attempts": Metric(Kind.TREND, "", "requests on the wire per call"),
-    "identify": Metric(Kind.TREND, "ms", "latency of identify calls"),
-    "track": Metric(Kind.TREND, "ms", "latency of track calls"),
-    "delete": Metric(Kind.TREND, "ms", "latency of delete calls"),
+    **{name: Metric(Kind.TREND, "ms", f"latency of {name} calls") for name in OPERATIONS},
     "iterations": Metric(Kind.COUNTER, "", "iterations begun"),
     "calls": Metric(Kind.COUNTER, "", "Customer.io calls made"),
     "interrupted": Metric(Kind.COUNTER, "", "iterations unfinished when graceful_stop ran out"),

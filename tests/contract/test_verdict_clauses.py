@@ -92,7 +92,7 @@ def test_a_clause_that_ended_the_run_is_broken_whatever_it_reads_now() -> None:
         ("errors", "rate<1%", {"errors": rate(1, 400)}, "0.25%"),
         ("errors", "count<50", {"errors": rate(17, 400)}, "17"),
         ("iterations", "rate>70", {"iterations": counter(4_800)}, "80/s"),
-        ("lost", "count==0", {}, "–"),
+        ("delivery", "lost==0", {}, "–"),
     ],
 )
 def test_a_finding_shows_its_value_in_the_clauses_own_unit(metric: str, text: str, metrics: dict[str, Any], shown: str) -> None:

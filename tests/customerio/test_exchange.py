@@ -10,6 +10,7 @@ import pytest
 from pytest_cio_load.customerio import api
 from pytest_cio_load.customerio.exchange import CallRecord, Core
 from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.customerio.replies import nothing
 from pytest_cio_load.customerio.wire import Answer, NoAnswer, Request
 from pytest_cio_load.errors import CustomerIOError, ServerFailed, Unreachable
 
@@ -38,7 +39,7 @@ def play(
     """Play one identify against *outcomes*: the steps it asked for, and its record."""
     clock, records, steps = Clock(), [], []
     core = Core(WORKSPACE, None, bucket=bucket, retry=retry, on_call=records.append, rng=Random(1), now=clock.now, today=lambda: 0.0)
-    exchange = core._exchange(clock.now, "identify", identify)
+    exchange = core._exchange(clock.now, "identify", identify, nothing)
     left = iter(outcomes)
     try:
         step = next(exchange)

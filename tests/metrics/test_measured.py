@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_cio_load.metrics.kinds import AGGREGATIONS, Kind
-from pytest_cio_load.metrics.measured import MEASURED, Counter, Gauge, Rate, Trend
+from pytest_cio_load.metrics.measured import MEASURED, Counter, Delivery, Gauge, Rate, Trend
 
 DAY = 24 * 3600 * 1_000_000
 PERCENTILES = ("0", "1", "25", "50", "75", "90", "95", "99", "99.9", "99.99", "100")
@@ -230,7 +230,7 @@ def test_a_gauge_has_its_last_least_and_greatest(given_values: list[float], expe
     assert gauge.samples == len(given_values)
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(MEASURED))
 def test_a_kind_has_its_aggregations_and_no_others(kind: Kind) -> None:
     """Those that thresholds may ask; any other is an error here."""
     metric: Any = MEASURED[kind]()
@@ -245,4 +245,12 @@ def test_a_kind_has_its_aggregations_and_no_others(kind: Kind) -> None:
 
 def test_each_kind_is_measured_by_its_own() -> None:
     """The table and the classes agree."""
-    assert {kind: measured.kind for kind, measured in MEASURED.items()} == {kind: kind for kind in Kind}
+    assert {kind: measured.kind for kind, measured in MEASURED.items()} == {kind: kind for kind in Kind if kind is not Kind.DELIVERY}
+
+
+def test_delivery_is_read_whole() -> None:
+    """The fake counts it; nothing is ever added to it."""
+    delivery = Delivery(10, lost=1, out_of_order=2)
+    assert [delivery.read(name, None, 1.0) for name in AGGREGATIONS[Kind.DELIVERY]] == [1, 0, 2]
+    with pytest.raises(ValueError, match="a delivery has no 'count'"):
+        delivery.read("count", None, 1.0)

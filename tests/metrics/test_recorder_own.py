@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_cio_load.metrics.kinds import BUILTIN, Kind, Metric
+from pytest_cio_load.metrics.measured import Delivery
 from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.metrics.summary import Summary
 
@@ -68,14 +69,14 @@ def test_a_name_that_every_run_has_cannot_be_ones_own(name: str) -> None:
     assert str(caught.value) == f"metric {name!r} is one that every run has: expected a name of your own, such as 'my_{name}'"
 
 
-def test_lost_requests_are_a_sample_even_when_there_are_none() -> None:
-    """Told once, at the end: 0 is a finding."""
+def test_delivery_is_told_once_and_whole() -> None:
+    """At the end, by the fake: 0 lost is a finding, as long as anything was received."""
     book = recorder()
-    assert summary(book).samples("lost") == 0
-    book.lost(0)
-    assert (summary(book).samples("lost"), summary(book).read("lost", "count")) == (1, 0)
-    book.lost(3)
-    assert summary(book).read("lost", "count") == 3
+    assert summary(book).samples("delivery") == 0
+    book.delivered(Delivery(10, lost=3, duplicates=2))
+    told = summary(book)
+    assert told.samples("delivery") == 10
+    assert [told.read("delivery", name) for name in ("lost", "duplicates", "out_of_order")] == [3, 2, 0]
 
 
 def test_an_absent_metric_reads_0_and_has_no_samples() -> None:

@@ -16,7 +16,7 @@ from pytest_cio_load.load.driver import Driver
 from pytest_cio_load.load.iteration import CURRENT, Iteration
 from pytest_cio_load.load.run import End, Ending
 from pytest_cio_load.load.schedule import Arrival
-from pytest_cio_load.measurement import Measurement, Subject, count_planned, lost_of, with_delivery
+from pytest_cio_load.measurement import Measurement, Subject, count_planned, delivered, with_delivery
 from pytest_cio_load.reports.document import Document, document
 from pytest_cio_load.safety.ledger import Ledger
 
@@ -142,15 +142,15 @@ def test_only_the_mock_promises_delivery() -> None:
     """It alone can be asked; an author who says something about it has said it."""
     contract = build({"rate": 10, "duration": 1})
     promised = with_delivery(contract)
-    assert [str(clause) for clause in promised.thresholds if clause.metric == "lost"] == ["count==0"]
-    own = build({"rate": 10, "duration": 1, "thresholds": {"lost": "count<5"}})
+    assert [str(clause) for clause in promised.thresholds if clause.metric == "delivery"] == ["lost==0"]
+    own = build({"rate": 10, "duration": 1, "thresholds": {"delivery": "lost<5"}})
     assert with_delivery(own) is own
 
 
-LOST = [({}, 0), ({"dropped": 3, "applied": 7}, 3), ({"received": 8}, 2), ({"received": 8, "dropped": 1}, 3), ({"sent": 0}, 0)]
+LOST = [({}, 0), ({"dropped": 3, "applied": 7}, 3), ({"requests": 8}, 2), ({"requests": 8, "dropped": 1}, 3), ({"sent": 0}, 0)]
 
 
 @pytest.mark.parametrize(("changes", "lost"), LOST)
 def test_lost_is_what_was_answered_and_not_applied_or_never_arrived(changes: dict[str, int], lost: int) -> None:
     """200 is no proof of delivery."""
-    assert lost_of(DELIVERED | changes) == lost
+    assert delivered(DELIVERED | changes).counts["lost"] == lost

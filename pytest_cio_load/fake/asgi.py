@@ -1,0 +1,46 @@
+"""The ASGI door: the fake as an ASGI 3 application, for whatever can call or serve one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from pytest_cio_load.fake.doors import Answering
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+
+def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """*fake* as an application.
+
+    A connection that a fault resets ends in a ConnectionResetError, the nearest that ASGI has; one that is never answered waits.
+    """
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        while (message := await receive()).get("more_body", False):
+            body += message.get("body", b"")
+        body += message.get("body", b"")
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        query = scope.get("query_string", b"").decode("latin-1")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        reply = fake.answer(scope["method"], f"{path}?{query}" if query else path, headers, body, now())
+        if reply.action == "never":
+            await asyncio.Event().wait()
+        await asyncio.sleep(reply.delay)
+        if reply.action == "reset":
+            raise ConnectionResetError("connection reset by the fake")
+        answered = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
+        answered += [] if reply.status == 204 else [(b"content-length", str(len(reply.body)).encode())]
+        await send({"type": "http.response.start", "status": reply.status, "headers": answered})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    return app
