@@ -124,7 +124,7 @@ class Case:
 
         def iterate(arrival: Arrival) -> None:
             with self._iteration(arrival, arguments) as its_own:
-                body(**its_own)
+                self._refuse_coroutine(body(**its_own))
 
         with turn(alone=self.drives):
             self._begin(clock)
@@ -134,13 +134,21 @@ class Case:
                     return
                 assert self.measurement is not None
                 with live(self.item.config, self.measurement, self.item.name) as progress:
-                    load = self.measurement.load(let_through=LET_THROUGH, progress=progress)
+                    load = self.measurement.load(let_through=(*LET_THROUGH, ContractError), progress=progress)
                     ending = ThreadDriver(load, iterate, self.measurement.recorder, clock).run()
             finally:
                 self._stop()
                 if self._has_target:
                     self.target.close()
         self.conclude(ending)
+
+    def _refuse_coroutine(self, result: object) -> None:
+        """A decorator can hide that a test is async. Nobody would await it, and nothing would be measured."""
+        if inspect.isawaitable(result) or inspect.isasyncgen(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            nearest = "let its decorator return an async def that awaits the test"
+            raise ContractError([Problem(self.item.name, "", f"a plain function, not one that returns a {type(result).__name__}", nearest)])
 
     def _stop(self) -> None:
         if self.measurement is not None:
@@ -207,7 +215,9 @@ class Case:
         run = self.measurement.conclude(ending, delivery=delivery, cleanup=self.target.cleanup if self._has_target else {})
         self.document = document(run)
         self.item.add_report_section("call", "cio-load", plain(section(self.document)))
-        self.item.user_properties += _properties(self.document)
+        # In place of those of an earlier run, where a plugin runs a test again.
+        others = [prop for prop in self.item.user_properties if not prop[0].startswith("cio_load.")]
+        self.item.user_properties[:] = [*others, *_properties(self.document)]
         if run.verdict.outcome is Outcome.BROKEN:
             raise ContractBroken(str(Telling(self.document)))
         if run.verdict.outcome is Outcome.INCONCLUSIVE:

@@ -160,6 +160,18 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep nothing of a test that is over: its run is in its report, and plugins that run it again get a run of its own."""
+    try:
+        return (yield)
+    finally:
+        if isinstance(item, pytest.Function) and _is_ours(item):
+            from pytest_cio_load.session import forget
+
+            forget(item)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send the run home with the report, and let the contract's own text be the failure's text."""
     report = yield
@@ -210,4 +222,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from pytest_cio_load import __version__
         from pytest_cio_load.reports.file import write_json
 
-        write_json(path, [*_documents(reporter), *session.config.stash.get(UNTOLD, [])], version=__version__)
+        try:
+            write_json(path, [*_documents(reporter), *session.config.stash.get(UNTOLD, [])], version=__version__)
+        except OSError as error:  # raised on, it would take the summary of all that was measured with it
+            reporter.ensure_newline()
+            told = f"--cio-json={path!r}: got {error.strerror}, expected a file that can be written, such as 'runs.json'"
+            reporter.write_line(told, red=True)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pytest_cio_load.reports.document import Document
 
 _CASE = pytest.StashKey[Case]()
+_NOT_RUN = (
+    "inconclusive: no load was made: a plugin took the test without calling it, expected a call; "
+    "find it with --trace-config, and keep it away from this test"
+)
 
 
 def case_of(item: pytest.Function) -> Case:
@@ -34,6 +38,12 @@ def case_of(item: pytest.Function) -> Case:
     if _CASE not in item.stash:
         item.stash[_CASE] = Case(item, contract_of(item), settings_of(item))
     return item.stash[_CASE]
+
+
+def forget(item: pytest.Function) -> None:
+    """Let the case of an item go: recorder, fake and clients. The item may be run again, as a new case."""
+    if _CASE in item.stash:
+        del item.stash[_CASE]
 
 
 @contextmanager
@@ -58,6 +68,8 @@ def conduct(item: pytest.Function, *, untold: list[Document]) -> Iterator[None]:
     item.obj = functools.wraps(body)(driver)
     try:
         yield
+        if case.drives and case.document is None and getattr(item, "_excinfo", None) is None:  # unittest keeps what it caught there
+            raise Inconclusive(_NOT_RUN)
     except LET_THROUGH:
         raise
     except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
+from ipaddress import ip_address
 from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,6 @@ FIXTURES = frozenset({"cio", "cio_sync", "cio_fake"})
 SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 """Credentials of the mock, also sent to servers on loopback: no real ones are ever needed for either."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
@@ -49,13 +49,25 @@ def problem_with(target: str) -> Problem | None:
     """What is wrong with the name of a target, or None."""
     if target == MOCK:
         return None
-    parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(target)
+        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError):  # text that no URL can be, such as a port of letters; or no text
+        is_server = False
+    if not is_server:
         return Problem("target", repr(target), "'mock', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
-    if parts.hostname not in _LOOPBACK and not parts.hostname.startswith("127."):
+    if not _is_loopback(parts.hostname or ""):
         nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock'"
         return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
     return None
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether *host* is this machine whatever a name server says: 127.example.com is not."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def problem_with_clock(clock: str | None, target: str) -> Problem | None:

@@ -270,9 +270,12 @@ def test_ctrl_c(pytester: pytest.Pytester, name: str) -> None:
     quiet = ["-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-s"]
     command = [sys.executable, "-m", "pytest", *quiet, "-k", name, "--cio-json=runs.json"]
     process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    _wait_for(pytester.path / "running", process)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    try:
+        _wait_for(pytester.path / "running", process)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     assert "torn down" in output
     assert "inconclusive: the run was cut short: Ctrl-C" in output

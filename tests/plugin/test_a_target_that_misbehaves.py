@@ -1,0 +1,130 @@
+"""A target that freezes, refuses, throttles or loses is told from one that does not, the same in every run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+FREEZE = """
+    import pytest
+
+    @pytest.fixture(autouse=True)
+    def frozen(cio_fake):
+        cio_fake.at("20s").freeze("10s")
+
+    @pytest.mark.cio_workspace(limit="1000/s", timeout="30s")
+    @pytest.mark.cio_load(rate=80, duration=60, latency="50ms", p95=500{more})
+    async def test_it(cio, cio_load):
+        await cio.identify(cio_load.user.id, email=cio_load.user.email)
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "response_p95", "response_p99", "service_p95", "dropped"),
+    [
+        ("", 7087.5, 9487.5, 7087.5, 0),
+        (', max_in_flight=20, on_saturation="queue"', 7650, 9587.5, 50, 0),
+        (', max_in_flight=100, on_saturation="drop"', 50, 9587.5, 50, 705),
+    ],
+    ids=["nothing capped", "20 then queue", "100 then drop"],
+)
+def test_a_target_that_freezes(
+    pytester: pytest.Pytester,
+    runs: Callable[..., dict[str, Any]],
+    more: str,
+    response_p95: float,
+    response_p99: float,
+    service_p95: float,
+    dropped: int,
+) -> None:
+    """10 s of a minute: broken however many may be in flight, with the truth of an exact simulation to HDR precision."""
+    pytester.makepyfile(FREEZE.format(more=more))
+    document = runs()["test_it"]
+    response, service = document["metrics"]["response"], document["metrics"]["service"]
+    assert document["verdict"] == "broken"
+    assert response["p(95)"] == pytest.approx(response_p95, rel=0.001)
+    assert response["p(99)"] == pytest.approx(response_p99, rel=0.001)
+    assert service["p(95)"] == pytest.approx(service_p95, rel=0.001)
+    assert document["iterations"]["dropped"] == dropped
+
+
+def test_the_twin_that_does_not_freeze(pytester: pytest.Pytester, runs: Callable[..., dict[str, Any]]) -> None:
+    """The same load on the same target without the fault is kept."""
+    pytester.makepyfile(FREEZE.format(more="").replace('cio_fake.at("20s").freeze("10s")', "pass"))
+    document = runs()["test_it"]
+    assert document["verdict"] == "kept"
+    assert document["metrics"]["response"]["max"] == 50
+
+
+@pytest.mark.parametrize(
+    ("over_budget", "verdict", "sign"),
+    [
+        ("accept", "kept", lambda document: document["delivery"]["applied"] == 600),
+        ("reject", "broken", lambda document: document["delivery"]["rejected"] > 0),
+        ("throttle", "broken", lambda document: document["metrics"]["response"]["max"] > 500),
+        ("drop", "broken", lambda document: document["delivery"]["dropped"] > 0),
+    ],
+)
+def test_over_the_budget(
+    pytester: pytest.Pytester,
+    runs: Callable[..., dict[str, Any]],
+    over_budget: str,
+    verdict: str,
+    sign: Callable[[dict[str, Any]], bool],
+) -> None:
+    """The mock's four answers to 120/s on a budget of 100/s, when nothing of ours paces the calls."""
+    pytester.makepyfile(f"""
+        import pytest
+
+        @pytest.mark.cio_workspace(limit="100/s", pace="1000/s", over_budget="{over_budget}")
+        @pytest.mark.cio_load(rate=120, duration=5, max=200)
+        async def test_it(cio, cio_load):
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    document = runs()["test_it"]
+    assert document["verdict"] == verdict
+    assert sign(document)
+    delivery = document["delivery"]
+    assert delivery["received"] == delivery["applied"] + delivery["rejected"] + delivery["dropped"] + delivery["duplicates"]
+
+
+def test_our_own_limiter_is_not_blamed_on_customerio(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]) -> None:
+    """Its wait is part of response time, and said apart."""
+    pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.cio_load(rate=120, duration=10, p95=200)
+        async def test_it(cio, cio_load):
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    result = run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  • calls waited for our own limiter of 100/s (p(95) *"])
+
+
+def test_two_runs_of_one_seed(pytester: pytest.Pytester, runs: Callable[..., dict[str, Any]]) -> None:
+    """Virtual time gives the same document twice, in other processes and with other hashing, but for ``machine``."""
+    pytester.makepyfile("""
+        import asyncio
+        import pytest
+
+        @pytest.mark.cio_workspace(over_budget="reject", pace="1000/s")
+        @pytest.mark.cio_load(rate=150, duration=5, arrivals="poisson", seed=11, latency="lognormal(p50=40ms,p99=180ms)", max=1)
+        async def test_it(cio, cio_load):
+            await asyncio.sleep(cio_load.rng.uniform(0.001, 0.02))
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    documents = []
+    for hashing in ("1", "2"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONHASHSEED", hashing)
+            documents.append(runs(apart=True)["test_it"])
+    for document in documents:
+        document.pop("machine")
+    assert documents[0] == documents[1]
+    assert documents[0]["metrics"]["attempts"]["max"] > 1
