@@ -32,10 +32,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_cio_load.customerio.api import Region as Region
-    from pytest_cio_load.customerio.api import Workspace as Workspace
     from pytest_cio_load.customerio.client import Client as Client
     from pytest_cio_load.customerio.client import SyncClient as SyncClient
+    from pytest_cio_load.customerio.workspaces import Region as Region
+    from pytest_cio_load.customerio.workspaces import Workspace as Workspace
     from pytest_cio_load.errors import CioLoadError as CioLoadError
     from pytest_cio_load.errors import ContractBroken as ContractBroken
     from pytest_cio_load.errors import ContractError as ContractError
@@ -56,10 +56,10 @@ _HOME = {
     "FakeWorkspace": "fake.workspace",
     "Inconclusive": "errors",
     "Iteration": "load.iteration",
-    "Region": "customerio.api",
+    "Region": "customerio.workspaces",
     "SyncClient": "customerio.client",
     "User": "safety.ledger",
-    "Workspace": "customerio.api",
+    "Workspace": "customerio.workspaces",
 }
 
 __all__ = [

@@ -24,8 +24,9 @@ from pytest_cio_load.measurement import Measurement, Subject
 from pytest_cio_load.reports.document import Document, document
 from pytest_cio_load.reports.live import live
 from pytest_cio_load.reports.terminal import Telling, plain, section
+from pytest_cio_load.safety.aim import problem_with, problem_with_clock
 from pytest_cio_load.safety.turn import turn
-from pytest_cio_load.targets import Target, problem_with, problem_with_clock, used_by
+from pytest_cio_load.targets import Target, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
     from pytest_cio_load.load.run import Ending
+    from pytest_cio_load.safety.ledger import User
     from pytest_cio_load.settings import Settings
 
 ASYNC_IN_FLIGHT = 10_000
@@ -71,7 +73,9 @@ class Case:
     @cached_property
     def target(self) -> Target:
         """What the calls reach; made when a fixture asks for it."""
-        return Target(self.settings, seed=self.seed, on_call=self._on_call)
+        target = Target(self.settings, seed=self.seed, on_call=self._on_call)
+        self.item.addfinalizer(target.stop)
+        return target
 
     def aim(self, target: str) -> Target:
         """The target, which a fixture of the author's own may have named only now.
@@ -89,6 +93,20 @@ class Case:
     @property
     def _asked_clock(self) -> str | None:
         return (self.contract.clock if self.contract is not None else None) or self.settings.clock
+
+    def _user(self, index: int) -> User:
+        return self.target.user(index)
+
+    def _instrument(self, client: Any) -> Any:
+        from pytest_cio_load.customerio.instrument import instrument
+        from pytest_cio_load.fake.routes import find
+
+        def name(method: str, path: str, host: str) -> str:
+            operation = find(method, path, host).operation
+            return "http" if operation == "unknown" else operation
+
+        clock = self.measurement.clock if self.measurement is not None else WallClock()
+        return instrument(client, on_call=self._on_call, now=lambda: clock.now() / 1_000_000, name=name)
 
     def _on_call(self, record: CallRecord) -> None:
         if self.measurement is not None:
@@ -196,7 +214,7 @@ class Case:
         """Make the iteration the current one; gives the body's arguments, with the iteration in the place of the stand-in."""
         book = self.measurement.recorder if self.measurement is not None else _Unmeasured()
         now = self.measurement.clock.now if self.measurement is not None else WallClock().now
-        iteration = Iteration(arrival, book, now=now, user=lambda index: self.target.user(index), seed=self.seed)
+        iteration = Iteration(arrival, book, now=now, user=self._user, seed=self.seed, instrument=self._instrument)
         token = CURRENT.set(iteration)
         try:
             yield {name: iteration if value is self.current else value for name, value in arguments.items()}

@@ -9,6 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.calls import BlockingCalls, Calls
     from pytest_cio_load.fake.account import FakeAccount
+    from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.load.iteration import Iteration
 
@@ -46,7 +47,7 @@ def cio_load(request: pytest.FixtureRequest) -> Iteration:
 
 
 @pytest.fixture
-def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace | FakeAccount:
+def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace | FakeAccount | ServedFake:
     """The fake workspace behind the mock: arrange faults before the run, ask what arrived after it.
 
     Raises:

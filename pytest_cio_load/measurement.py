@@ -60,7 +60,7 @@ class Measurement:
     """Fills a recorder while a driver runs, ends the run when a clause asks for it, and judges it afterwards."""
 
     def __init__(self, contract: Contract, subject: Subject, clock: Clock) -> None:
-        contract = with_delivery(contract) if subject.target == "mock" else contract
+        contract = with_delivery(contract) if subject.target in ("mock", "fake") else contract
         self.contract, self.subject, self.clock = contract, subject, clock
         self.recorder = Recorder(
             contract.declared,

@@ -33,13 +33,14 @@ _WORKSPACE_HELP = (
 )
 
 _SETTINGS = {
-    "target": "What calls reach: mock (default) or the URL of a server on loopback",
+    "target": "What calls reach: mock (default), fake (the same, served on loopback) or the URL of a server on loopback",
     "clock": "virtual (default where the mock is used), or wall",
     "latency": "The mock's latency: 40ms (default), lognormal(p50=40ms,p99=180ms), uniform(10ms,50ms)",
     "seed": "Seed of arrivals, latency, jitter and cio_load.rng (default: made from the test's name)",
     "workspace_limit": "Requests per second that the workspace declares as its budget (default: 100)",
     "over_budget": "What the mock does over its budget: accept (default), reject, throttle or drop",
     "region": "The account's region: us (default) or eu",
+    "wire": "What carries requests to a server: auto (default), pyreqwest, aiohttp or httpx",
     "timeout": "How long one request may wait for its answer (default: 10s)",
 }
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 MODES = ("load", "once", "skip")
 CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
+WIRES = ("auto", "pyreqwest", "aiohttp", "httpx")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
-_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout")
+_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire")
 WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces")
 
 
@@ -30,7 +31,7 @@ class Settings:
 
     Attributes:
         mode: "load", "once" or "skip".
-        target: "mock" or a loopback URL.
+        target: "mock", "fake" or a loopback URL.
         clock: "virtual", "wall", or None to let the target decide.
         latency: the mock's latency model, as text.
         seed: of everything random, or None for one made from the test's name.
@@ -39,6 +40,7 @@ class Settings:
         over_budget: what the mock does with requests over its budget.
         region: "us" or "eu".
         timeout: seconds that one request may wait for its answer.
+        wire: the engine that requests to a server travel by.
         workspaces: how many of them share the people, each with this budget.
     """
 
@@ -52,6 +54,7 @@ class Settings:
     over_budget: str = "accept"
     region: str = "us"
     timeout: float = 10.0
+    wire: str = "auto"
     workspaces: int = 1
 
 
@@ -77,6 +80,7 @@ def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None 
         over_budget=_one_of("cio_over_budget", said["over_budget"], OVER_BUDGET, problems) or "accept",
         region=_one_of("cio_region", said["region"], REGIONS, problems) or "us",
         timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
+        wire=_one_of("cio_wire", said["wire"], WIRES, problems) or "auto",
     )
     settings = _with_workspace(settings, workspace or {}, problems)
     if problems:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from ipaddress import ip_address
 from random import Random
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_cio_load.customerio.api import Region, Workspace
 from pytest_cio_load.customerio.pacing import Bucket, Retry
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.load.clock import real_seconds
+from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
 
@@ -22,11 +21,12 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.customerio.client import CallRecord, Client, SyncClient
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
+    from pytest_cio_load.customerio.wire import SyncWire, Wire
     from pytest_cio_load.fake.account import FakeAccount
+    from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.settings import Settings
 
-MOCK = "mock"
 FIXTURES = frozenset({"cio", "cio_sync", "cio_fake"})
 SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 """Credentials of the mock, also sent to servers on loopback: no real ones are ever needed for either."""
@@ -34,6 +34,8 @@ SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
+_PERSISTENT = Retry(attempts=16, base=0.2)
+"""Outlasts an outage of some seconds: it is the budget of 30 s that ends a call, not the number of attempts."""
 
 
 def _site_ids(number: int) -> list[str]:
@@ -43,38 +45,6 @@ def _site_ids(number: int) -> list[str]:
 def used_by(fixtures: Iterable[str]) -> bool:
     """Whether a test with these fixtures makes calls that we carry."""
     return not FIXTURES.isdisjoint(fixtures)
-
-
-def problem_with(target: str) -> Problem | None:
-    """What is wrong with the name of a target, or None."""
-    if target == MOCK:
-        return None
-    try:
-        parts = urlsplit(target)
-        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except (ValueError, AttributeError):  # text that no URL can be, such as a port of letters; or no text
-        is_server = False
-    if not is_server:
-        return Problem("target", repr(target), "'mock', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
-    if not _is_loopback(parts.hostname or ""):
-        nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock'"
-        return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether *host* is this machine whatever a name server says: 127.example.com is not."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def problem_with_clock(clock: str | None, target: str) -> Problem | None:
-    """What is wrong with asking for *clock* on *target*, or None."""
-    if clock != "virtual" or target == MOCK:
-        return None
-    return Problem("clock", "'virtual'", "the mock as target: a server answers in real time", "use clock='wall'")
 
 
 class Target:
@@ -91,14 +61,16 @@ class Target:
 
     def __init__(self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None]) -> None:
         self._settings, self._seed, self._on_call = settings, seed, on_call
-        url = None if settings.target == MOCK else settings.target
+        self._in_process, self._is_ours = settings.target == MOCK, settings.target in (MOCK, FAKE)
+        self._served = self._serve() if settings.target == FAKE else None
+        url = self._served.url if self._served is not None else None if self._in_process else settings.target
         self._workspaces = [
             Workspace(site_id, API_KEY, Region(settings.region), limit=settings.limit, pace=settings.pace, url=url)
             for site_id in _site_ids(settings.workspaces)
         ]
         self._buckets = self._fresh_buckets()
-        # A server keeps people from one run to the next, so there each run needs names of its own; the mock starts empty.
-        self._ledger = Ledger(f"cio-load-{seed:x}" if url is None else f"cio-load-{token_hex(4)}")
+        # A server keeps people from one run to the next, so there each run needs names of its own; the fake starts empty.
+        self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
         self._delivered: dict[str, int] | None = None
@@ -115,7 +87,7 @@ class Target:
         for client in self._clients():
             for member in client.members:
                 member.bucket = self._buckets[member.workspace.site_id]
-        if "fake" in self.__dict__:
+        if self._is_ours and (self._served is not None or "fake" in self.__dict__):
             self.fake.begin(now())
 
     def _fresh_buckets(self) -> dict[str, Bucket]:
@@ -126,33 +98,48 @@ class Target:
         return self._ledger.user(index)
 
     @cached_property
-    def fake(self) -> FakeWorkspace | FakeAccount:
-        """The fake behind the mock: a workspace, or an account of several."""
+    def fake(self) -> FakeWorkspace | FakeAccount | ServedFake:
+        """The fake: a workspace or an account of several behind the mock, or what stands for the process that serves it."""
+        if self._served is not None:
+            return self._served
         from pytest_cio_load.fake.account import FakeAccount
         from pytest_cio_load.fake.workspace import FakeWorkspace
 
-        settings = self._settings
-        made = [
-            FakeWorkspace(
-                site_id=workspace.site_id,
-                api_key=API_KEY,
-                app_key=f"{workspace.site_id}-app-key",
-                limit=settings.limit,
-                over_budget=settings.over_budget,  # type: ignore[arg-type]  # checked where settings are read
-                latency=settings.latency,
-                seed=self._seed + number,
-                environment_id=number + 1,
-            )
-            for number, workspace in enumerate(self._workspaces)
-        ]
+        made = [FakeWorkspace(**each) for each in self._fake_settings()]
         return made[0] if len(made) == 1 else FakeAccount(made)
 
-    def need_fake(self) -> FakeWorkspace | FakeAccount:
-        """The fake, for a test that looks into it. Raises ContractError when the target is a server."""
-        if self._settings.target != MOCK:
-            nearest = "ask the server itself, or run with --cio-target=mock"
-            raise ContractError([Problem("cio_fake", "", f"the mock as target, not {self._settings.target!r}", nearest)])
+    def _serve(self) -> ServedFake:
+        from pytest_cio_load.fake.served import ServedFake
+
+        return ServedFake(self._fake_settings())
+
+    def _fake_settings(self) -> list[dict[str, Any]]:
+        settings = self._settings
+        return [
+            {
+                "site_id": site_id,
+                "api_key": API_KEY,
+                "app_key": f"{site_id}-app-key",
+                "limit": settings.limit,
+                "over_budget": settings.over_budget,
+                "latency": settings.latency,
+                "seed": self._seed + number,
+                "environment_id": number + 1,
+            }
+            for number, site_id in enumerate(_site_ids(settings.workspaces))
+        ]
+
+    def need_fake(self) -> FakeWorkspace | FakeAccount | ServedFake:
+        """The fake, for a test that looks into it. Raises ContractError when the target is a server of the author's own."""
+        if not self._is_ours:
+            nearest = "ask the server itself, or run with --cio-target=fake"
+            raise ContractError([Problem("cio_fake", "", f"the mock or the fake as target, not {self._settings.target!r}", nearest)])
         return self.fake
+
+    def stop(self) -> None:
+        """End the process that serves the fake, if there is one."""
+        if self._served is not None:
+            self._served.close()
 
     @cached_property
     def client(self) -> Client | RoutedClient:
@@ -172,12 +159,11 @@ class Target:
     def _client(self, *, cleaning: bool = False) -> Client | RoutedClient:
         from pytest_cio_load.customerio.client import Client
         from pytest_cio_load.customerio.routing import RoutedClient
-        from pytest_cio_load.customerio.wire import HttpxWire
 
         clients = [
             Client(
                 workspace,
-                HttpxWire(workspace, transport=self._door(workspace, cleaning), timeout=self._patience(cleaning)),
+                self._wire(workspace, cleaning),
                 **self._parts(workspace, "async", cleaning),
             )
             for workspace in self._workspaces
@@ -187,12 +173,11 @@ class Target:
     def _sync_client(self, *, cleaning: bool = False) -> SyncClient | SyncRoutedClient:
         from pytest_cio_load.customerio.client import SyncClient
         from pytest_cio_load.customerio.routing import SyncRoutedClient
-        from pytest_cio_load.customerio.wire import HttpxSyncWire
 
         clients = [
             SyncClient(
                 workspace,
-                HttpxSyncWire(workspace, transport=self._sync_door(workspace, cleaning), timeout=self._patience(cleaning)),
+                self._sync_wire(workspace, cleaning),
                 **self._parts(workspace, "sync", cleaning),
             )
             for workspace in self._workspaces
@@ -204,37 +189,49 @@ class Target:
 
         One that cleans up is not counted, and soon gives up. It keeps to a server's budget like any other; the mock needs no mercy.
         """
-        paced = not cleaning or self._settings.target != MOCK
+        paced = not cleaning or not self._is_ours
         return {
             "bucket": self._buckets[workspace.site_id] if paced else Bucket(_UNPACED),
             "on_call": None if cleaning else self._count,
-            "retry": _ONCE_MORE if cleaning else None,
+            "retry": _ONCE_MORE if cleaning else _PERSISTENT,
             "rng": self._rng(f"{kind} {workspace.site_id}"),
             "now": self._time,
         }
 
     def _rng(self, kind: str) -> Random:
         """Chance for jitter and event ids. Seeded for the mock; a server remembers ids, so there no two runs may share any."""
-        return Random(f"{kind} client:{self._seed}") if self._settings.target == MOCK else Random()
+        return Random(f"{kind} client:{self._seed}") if self._is_ours else Random()
 
     def _patience(self, cleaning: bool) -> float:
-        return _UNHURRIED if cleaning and self._settings.target == MOCK else self._settings.timeout
+        return _UNHURRIED if cleaning and self._is_ours else self._settings.timeout
 
-    def _door(self, workspace: Workspace, unhurried: bool) -> Any:
-        if self._settings.target != MOCK:
-            return None
+    def _wire(self, workspace: Workspace, unhurried: bool) -> Wire:
+        from pytest_cio_load.customerio.engines import make_wire
+        from pytest_cio_load.customerio.wire import HttpxWire
+
+        if not self._in_process:
+            return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
         from pytest_cio_load.fake.doors import async_door
 
         sleep = _no_sleep if unhurried else asyncio.sleep
-        return async_door(self.fake, host=workspace.region.track_host, now=self._time, sleep=sleep)
+        door = async_door(self._model, host=workspace.region.track_host, now=self._time, sleep=sleep)
+        return HttpxWire(workspace, transport=door, timeout=self._patience(unhurried))
 
-    def _sync_door(self, workspace: Workspace, unhurried: bool) -> Any:
-        if self._settings.target != MOCK:
-            return None
+    def _sync_wire(self, workspace: Workspace, unhurried: bool) -> SyncWire:
+        from pytest_cio_load.customerio.wire import HttpxSyncWire
+
+        if not self._in_process:
+            return HttpxSyncWire(workspace, timeout=self._patience(unhurried))
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}
-        return sync_door(self.fake, host=workspace.region.track_host, now=self._time, **waits)
+        door = sync_door(self._model, host=workspace.region.track_host, now=self._time, **waits)
+        return HttpxSyncWire(workspace, transport=door, timeout=self._patience(unhurried))
+
+    @property
+    def _model(self) -> FakeWorkspace | FakeAccount:
+        """The fake in this process."""
+        return cast("FakeWorkspace | FakeAccount", self.fake)
 
     def _time(self) -> float:
         return self._now()
@@ -245,7 +242,7 @@ class Target:
 
     def delivery(self) -> dict[str, int]:
         """What our client sent and what the mock received and did with it; empty for a server, which cannot be asked."""
-        if "fake" not in self.__dict__:
+        if not self._is_ours or (self._in_process and "fake" not in self.__dict__):
             return {}
         if self._delivered is None:
             fake = self.fake
@@ -286,11 +283,11 @@ class Target:
     @property
     def _may_hold_people(self) -> bool:
         """A server may have got them from any client; the mock only from ours."""
-        return self._settings.target != MOCK or any(self._clients())
+        return not self._in_process or any(self._clients())
 
     def _end_of_the_run(self) -> None:
         """The mock is not measured any more, so nothing goes wrong there now that would keep the people in it."""
-        if self._settings.target == MOCK:
+        if self._is_ours:
             self.fake.end()
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_cio_load.metrics.kinds import Kind
 
@@ -27,6 +27,14 @@ class Book(Protocol):
     def declare(self, name: str, kind: Kind, unit: str = "") -> None: ...
 
 
+ClientT = TypeVar("ClientT")
+
+
+def _as_it_is(client: Any) -> Any:
+    """Where nothing is measured, nothing is instrumented."""
+    return client
+
+
 class Iteration:
     """One run of the test body.
 
@@ -35,10 +43,20 @@ class Iteration:
         due: when the schedule says it begins, in seconds after the start of the run.
     """
 
-    def __init__(self, arrival: Arrival, book: Book, *, now: Callable[[], int], user: Callable[[int], User], seed: int) -> None:
+    def __init__(
+        self,
+        arrival: Arrival,
+        book: Book,
+        *,
+        now: Callable[[], int],
+        user: Callable[[int], User],
+        seed: int,
+        instrument: Callable[[Any], Any] = _as_it_is,
+    ) -> None:
         self.index = arrival.index
         self.due = arrival.due / MICROSECONDS
         self._arrival, self._book, self._now, self._user, self._seed = arrival, book, now, user, seed
+        self._instrument = instrument
 
     def __repr__(self) -> str:
         # No address: this stands in the texts of failed assertions, which must be the same in every run.
@@ -81,6 +99,14 @@ class Iteration:
             _GROUP.reset(token)
             if self._measured:
                 self._book.add(f"group:{path}", Kind.TREND, (self._now() - began) / 1000, "ms")
+
+    def instrument(self, client: ClientT) -> ClientT:
+        """Record every request of an httpx, httpx2 or requests client as a call, by its Customer.io operation, others as ``http``.
+
+        The client is changed, once, and given back. Raises TypeError when it is no such client.
+        """
+        instrumented: ClientT = self._instrument(client)
+        return instrumented
 
     def trend(self, name: str, unit: str = "") -> Own:
         """A metric of your own whose values have a distribution: ``cio_load.trend("payload").add(512)``. *unit*: "ms" or ""."""

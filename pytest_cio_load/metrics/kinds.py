@@ -60,6 +60,7 @@ BUILTIN: dict[str, Metric] = {
     "paced": Metric(Kind.TREND, "ms", "a call's wait for our own rate limiter"),
     "attempts": Metric(Kind.TREND, "", "requests on the wire per call"),
     **{name: Metric(Kind.TREND, "ms", f"latency of {name} calls") for name in OPERATIONS},
+    "http": Metric(Kind.TREND, "ms", "latency of other requests of instrumented clients"),
     "iterations": Metric(Kind.COUNTER, "", "iterations begun"),
     "calls": Metric(Kind.COUNTER, "", "Customer.io calls made"),
     "interrupted": Metric(Kind.COUNTER, "", "iterations unfinished when graceful_stop ran out"),

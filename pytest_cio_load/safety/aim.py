@@ -1,0 +1,42 @@
+"""Where load may go: to fakes of ours, and to servers on this machine."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pytest_cio_load.errors import Problem
+
+MOCK, FAKE = "mock", "fake"
+
+
+def problem_with(target: str) -> Problem | None:
+    """What is wrong with the name of a target, or None."""
+    if target in (MOCK, FAKE):
+        return None
+    try:
+        parts = urlsplit(target)
+        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError):  # text that no URL can be, such as a port of letters; or no text
+        is_server = False
+    if not is_server:
+        return Problem("target", repr(target), "'mock', 'fake', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
+    if not _is_loopback(parts.hostname or ""):
+        nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock'"
+        return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether *host* is this machine whatever a name server says: 127.example.com is not."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def problem_with_clock(clock: str | None, target: str) -> Problem | None:
+    """What is wrong with asking for *clock* on *target*, or None."""
+    if clock != "virtual" or target == MOCK:
+        return None
+    return Problem("clock", "'virtual'", "the mock as target: a server answers in real time", "use clock='wall'")
