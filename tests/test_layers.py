@@ -16,7 +16,7 @@ LAYERS = [
     {"session"},
     {"case"},
     {"measurement", "collecting"},
-    {"reports", "targets"},
+    {"reports", "targets", "cli"},
     {"fake", "load"},
     {"customerio", "contract"},
     {"metrics", "safety", "settings"},

@@ -158,7 +158,7 @@ def _check(refusal: Refusal | None) -> None:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(name)
+    raise ValueError(f"got {name}, expected JSON, which has no such number")
 
 
 _READERS: dict[str, Callable[[Route, bytes], Asked]] = {

@@ -63,7 +63,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "seed": ("rate=80, duration=60, seed=-1", "seed=-1: expected"),
     "timeout": ("rate=80, duration=60, timeout=0", "timeout=0: expected"),
     "not_loopback": ("rate=80, duration=60, target='https://track.customer.io'", "expected a server on loopback"),
-    "no_target": ("rate=80, duration=60, target='production'", "target='production': expected 'mock', or the URL of a server on loopback"),
+    "no_target": ("rate=80, duration=60, target='production'", "target='production': expected 'mock', 'fake', or the URL of a server on loopback"),
     "latency": ("rate=80, duration=60, latency='lognorm(p50=40ms,p99=80ms)'", "lognormal"),
     "latency_unit": ("rate=80, duration=60, latency='40'", "'40ms'"),
 }
@@ -151,7 +151,7 @@ REFUSED_BY_KIND = {
     ),
     "a workspace keyword": (
         "@pytest.mark.cio_workspace(limt=5)\n@pytest.mark.cio_load(rate=80, duration=60)\nasync def test_it(cio): pass",
-        "cio_workspace(limt)=5: expected one of limit, pace, over_budget, region, timeout; did you mean limit?",
+        "cio_workspace(limt)=5: expected one of limit, pace, over_budget, region, timeout, workspaces; did you mean limit?",
     ),
     "a workspace limit": (
         "@pytest.mark.cio_workspace(limit=0)\n@pytest.mark.cio_load(rate=80, duration=60)\nasync def test_it(cio): pass",

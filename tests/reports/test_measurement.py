@@ -21,7 +21,7 @@ from pytest_cio_load.reports.document import Document, document
 from pytest_cio_load.safety.ledger import Ledger
 
 SUBJECT = Subject("tests/test_it.py::test_it", "tests/test_it.py:3", __file__, "none", 7, 100, None)
-DELIVERED = {"sent": 10, "received": 10, "applied": 10, "rejected": 0, "dropped": 0, "duplicates": 0}
+DELIVERED = {"sent": 10, "received": 10, "requests": 10, "applied": 10, "rejected": 0, "dropped": 0, "duplicates": 0}
 
 
 def measured(promised: dict[str, Any], *, seed: int = 7) -> tuple[Document, Measurement]:
