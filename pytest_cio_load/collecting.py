@@ -179,23 +179,35 @@ def _uvloop_is_policy() -> bool:
 
 def mark_unmarked(config: pytest.Config, items: Sequence[pytest.Function]) -> None:
     """Give unmarked tests the contract that ``--cio-load`` or an ini pattern has for them. Raises pytest.UsageError."""
+    everywhere, patterns = read_specs(config)
     for item in items:
-        spec = config.getoption("cio_load") or _pattern_for(config, item.nodeid)
-        if spec is not None and item.get_closest_marker(MARK) is None:
-            try:
-                keywords = parse_spec(spec)
-            except ContractError as error:
-                msg = f"--cio-load={spec!r}: {error}"
-                raise pytest.UsageError(msg) from None
+        matching = (keywords for pattern, keywords in patterns if fnmatch(item.nodeid, pattern))
+        keywords = everywhere if everywhere is not None else next(matching, None)
+        if keywords is not None and item.get_closest_marker(MARK) is None:
             item.add_marker(pytest.mark.cio_load(**keywords))
 
 
-def _pattern_for(config: pytest.Config, nodeid: str) -> str | None:
-    for line in config.getini(MARK):
-        pattern, separator, spec = line.partition("=")
-        if not separator:
-            msg = f"cio_load: got {line!r}, expected PATTERN = SPEC, such as 'tests/test_api.py::* = 80/s,60s,p(95)<500'"
-            raise pytest.UsageError(msg)
-        if fnmatch(nodeid, pattern.strip()):
-            return str(spec.strip())
-    return None
+def read_specs(config: pytest.Config) -> tuple[dict[str, Any] | None, list[tuple[str, dict[str, Any]]]]:
+    """Contracts of unmarked tests: the keywords that ``--cio-load`` states, or None; and those of each ini pattern, in order.
+
+    Raises:
+        pytest.UsageError: one of them is none.
+    """
+    spec = config.getoption(MARK)
+    everywhere = None if spec is None else _keywords(spec, "--cio-load")
+    return everywhere, [_pattern(line) for line in config.getini(MARK)]
+
+
+def _pattern(line: str) -> tuple[str, dict[str, Any]]:
+    pattern, separator, spec = line.partition("=")
+    if not separator or not pattern.strip():
+        msg = f"cio_load: got {line!r}, expected PATTERN = SPEC, such as 'tests/test_api.py::* = 80/s,60s,p(95)<500'"
+        raise pytest.UsageError(msg)
+    return pattern.strip(), _keywords(spec.strip(), "cio_load")
+
+
+def _keywords(spec: str, where: str) -> dict[str, Any]:
+    try:
+        return parse_spec(spec, where=where)
+    except ContractError as error:
+        raise pytest.UsageError(str(error)) from None

@@ -68,9 +68,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known."""
+    """Make the markers known; refuse contracts of the command line and the ini file that are none.
+
+    Here, because what a worker of pytest-xdist refuses while it collects is not told by anyone.
+    """
     config.addinivalue_line("markers", _MARKER_HELP)
     config.addinivalue_line("markers", _WORKSPACE_HELP)
+    if _drives_unmarked(config):
+        from pytest_cio_load.collecting import read_specs
+
+        read_specs(config)
+
+
+def _drives_unmarked(config: pytest.Config) -> bool:
+    return config.getoption("cio_load") is not None or bool(config.getini("cio_load"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -116,7 +127,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
     items = [node for node in report.result or () if isinstance(node, pytest.Function)]
     if not items:
         return report
-    if collector.config.getoption("cio_load") is not None or collector.config.getini("cio_load"):
+    if _drives_unmarked(collector.config):
         from pytest_cio_load.collecting import mark_unmarked
 
         mark_unmarked(collector.config, items)

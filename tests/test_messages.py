@@ -79,3 +79,35 @@ def test_every_error_says_what_was_expected(path: Path) -> None:
     """Errors that an author of tests can meet; a bare name (a JSON constant that is refused) is none."""
     silent = [(line, text) for line, text in _raised_texts(path) if text and "expected" not in text]
     assert not silent
+
+
+HOW = {"Problem": 2, "UnitError": 1, "ThresholdError": 1, "add": 2}
+"""What tells an author of a mistake, and which of its arguments says what was expected. ``add`` is that of the collected problems."""
+
+
+def _expectations(path: Path) -> list[tuple[int, ast.expr | None]]:
+    """Of every problem that *path* states: its line, and what is expected."""
+    found: list[tuple[int, ast.expr | None]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        receiver = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if name not in HOW or (name == "add" and not receiver.endswith("problems")):
+            continue
+        named = {keyword.arg: keyword.value for keyword in node.keywords}
+        place = HOW[name]
+        found.append((node.lineno, node.args[place] if len(node.args) > place else named.get("expected")))
+    return found
+
+
+def test_problems_are_found_where_they_are_stated() -> None:
+    """The look at the source below does see them."""
+    assert sum(len(_expectations(path)) for path in MODULES) > 60
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_problem_says_what_was_expected(path: Path) -> None:
+    """Wherever one is stated, and never with empty words."""
+    silent = [line for line, said in _expectations(path) if said is None or (isinstance(said, ast.Constant) and not said.value)]
+    assert not silent

@@ -16,13 +16,15 @@ def problem_with(target: str) -> Problem | None:
         return None
     try:
         parts = urlsplit(target)
-        is_server = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        more = parts.query or parts.fragment or "@" in parts.netloc
+        is_server = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not more
     except (ValueError, AttributeError):  # text that no URL can be, such as a port of letters; or no text
         is_server = False
     if not is_server:
-        return Problem("target", repr(target), "'mock', 'fake', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
+        got = "'…@…'" if "@" in str(target) else repr(target)  # what stands before an @ may be a password
+        return Problem("target", got, "'mock', 'fake', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
     if not _is_loopback(parts.hostname or ""):
-        nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock'"
+        nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock' or 'fake'"
         return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
     return None
 

@@ -128,3 +128,68 @@ def test_two_runs_of_one_seed(pytester: pytest.Pytester, runs: Callable[..., dic
         document.pop("machine")
     assert documents[0] == documents[1]
     assert documents[0]["metrics"]["attempts"]["max"] > 1
+
+
+WORKSPACES = {
+    "the marker": ('limit="20/s", over_budget="reject", pace="1000/s"', [], "rejected"),
+    "the command line": ('pace="1000/s"', ["--cio-workspace-limit=20/s", "--cio-over-budget=drop"], "dropped"),
+    "the marker before the command line": ('limit=20, over_budget="reject", pace=1000', ["--cio-over-budget=drop"], "rejected"),
+}
+
+
+@pytest.mark.parametrize("case", WORKSPACES)
+def test_who_declares_the_workspace(pytester: pytest.Pytester, runs: Callable[..., dict[str, Any]], case: str) -> None:
+    """Its budget and what is done beyond it: the marker first, then the command line."""
+    marker, arguments, sign = WORKSPACES[case]
+    pytester.makepyfile(f"""
+        import pytest
+
+        @pytest.mark.cio_workspace({marker})
+        @pytest.mark.cio_load(rate=60, duration=2, max="10s")
+        async def test_it(cio, cio_load):
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    delivery = runs(*arguments)["test_it"]["delivery"]
+    assert {name for name in ("rejected", "dropped") if delivery[name]} == {sign}
+
+
+def test_pace_is_ours_and_limit_is_theirs(pytester: pytest.Pytester, runs: Callable[..., dict[str, Any]]) -> None:
+    """The closest marker's pace makes calls wait; the outer one's limit stays as it is."""
+    pytester.makepyfile("""
+        import pytest
+
+        pytestmark = pytest.mark.cio_workspace(limit="1000/s", pace="500/s", over_budget="reject")
+
+        @pytest.mark.cio_workspace(pace="20/s")
+        @pytest.mark.cio_load(rate=30, duration=2, max="10s")
+        async def test_it(cio, cio_load):
+            assert (cio.workspace.limit, cio.workspace.rate) == (1000, 20)
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    document = runs()["test_it"]
+    assert document["verdict"] == "kept"
+    assert document["metrics"]["paced"]["max"] > 500
+    assert document["delivery"]["rejected"] == 0
+
+
+@pytest.mark.parametrize("over_budget", ["accept", "reject", "throttle", "drop"])
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_nobody_is_left(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], kind: str, over_budget: str) -> None:
+    """Whatever the workspace did during the run, and though iterations fail: the made-up people are deleted from it."""
+    call, client = ("await cio.identify", "cio") if kind == "async" else ("cio_sync.identify", "cio_sync")
+    pytester.makepyfile(f"""
+        import pytest
+
+        @pytest.fixture
+        def afterwards(cio_fake):
+            yield
+            assert cio_fake.people == {{}}
+            assert cio_fake.applied("delete") > 0
+
+        @pytest.mark.cio_workspace(limit=20, pace=1000, over_budget="{over_budget}")
+        @pytest.mark.cio_load(rate=40, duration=1, max=1)
+        {"async " if kind == "async" else ""}def test_it({client}, cio_load, afterwards):
+            {call}(cio_load.user.id, email=cio_load.user.email)
+            assert cio_load.index % 2
+    """)
+    run().assert_outcomes(failed=1)

@@ -63,6 +63,14 @@ TABLE: dict[str, tuple[str, str]] = {
     "seed": ("rate=80, duration=60, seed=-1", "seed=-1: expected"),
     "timeout": ("rate=80, duration=60, timeout=0", "timeout=0: expected"),
     "not_loopback": ("rate=80, duration=60, target='https://track.customer.io'", "expected a server on loopback"),
+    "a_name_like_loopback": ("rate=80, duration=60, target='http://127.example.com'", "'http://127.example.com': expected a server on"),
+    "a_longer_name": ("rate=80, duration=60, target='http://localhost.example.com'", "load goes to this machine only"),
+    "a_number_for_an_address": ("rate=80, duration=60, target='http://2130706433'", "expected a server on loopback"),
+    "a_broken_url": ("rate=80, duration=60, target='http://[::1'", "target='http://[::1': expected 'mock', 'fake', or the URL of a server"),
+    "a_port_of_letters": ("rate=80, duration=60, target='http://127.0.0.1:port'", "expected 'mock', 'fake', or the URL of a server on loopback"),
+    "a_port_too_high": ("rate=80, duration=60, target='http://127.0.0.1:99999'", "expected 'mock', 'fake', or the URL of a server on loopback"),
+    "a_query": ("rate=80, duration=60, target='http://127.0.0.1:80?a=b'", "expected 'mock', 'fake', or the URL of a server on loopback"),
+    "a_password": ("rate=80, duration=60, target='http://me:hunter2@127.0.0.1'", "target='…@…': expected 'mock', 'fake', or the URL"),
     "no_target": ("rate=80, duration=60, target='production'", "target='production': expected 'mock', 'fake', or the URL of a server on loopback"),
     "latency": ("rate=80, duration=60, latency='lognorm(p50=40ms,p99=80ms)'", "lognormal"),
     "latency_unit": ("rate=80, duration=60, latency='40'", "'40ms'"),
@@ -88,6 +96,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     assert done.returncode == 2, done.stdout + done.stderr
     assert not (folder / "iterated").exists()
     return done.stdout
+
+
+def test_no_password_is_shown(told: str) -> None:
+    """Not even where a message says what was got."""
+    assert "hunter2" not in told
 
 
 def test_there_are_enough_rows() -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,7 +13,6 @@ from pytest_cio_load.metrics.measured import Trend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SUITE = """
     import pytest
@@ -162,134 +157,36 @@ def test_the_header(pytester: pytest.Pytester, run: Callable[..., pytest.RunResu
     result.stdout.fnmatch_lines(["cio-load: mode=once, target=mock, workspace_limit=50/s"])
 
 
-WALL = """
-    import asyncio
-    import pytest
-
-    @pytest.mark.cio_load(rate=20, duration=1, max="10s")
-    async def test_it():
-        await asyncio.sleep(0.001)
-"""
-
-
-def test_progress_in_ci(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain line now and then, past pytest's capture."""
-    monkeypatch.setenv("CI", "1")
-    pytester.makeconftest("from pytest_cio_load.reports import live\n\nlive.PLAIN_EVERY = 100_000")
-    pytester.makepyfile(WALL)
-    run(apart=True).stdout.fnmatch_lines(["test_it  ? s of 1 s  * of 20  p(95) * ms  0 errors  0 dropped"])
+def test_json_that_cannot_be_written(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]) -> None:
+    """It is said, the summary is printed all the same, and the session does not pass."""
+    pytester.makepyfile(SUITE)
+    result = run("--cio-json=.", "-k", "kept")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = ["--cio-json='.': got Is a directory, expected a file that can be written, such as 'runs.json'", "kept *::test_kept *"]
+    result.stdout.fnmatch_lines(told)
+    assert run("--cio-json=.", "-k", "broken").ret == pytest.ExitCode.TESTS_FAILED
 
 
-def test_no_progress_where_nobody_looks(
-    pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither a terminal nor CI: nothing."""
-    monkeypatch.delenv("CI", raising=False)
-    pytester.makeconftest("from pytest_cio_load.reports import live\n\nlive.PLAIN_EVERY = 100_000")
-    pytester.makepyfile(WALL)
-    run(apart=True).stdout.no_fnmatch_line("*s of 1 s*")
+def test_colours_across_processes(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]) -> None:
+    """A failure that comes from a worker looks as it does without one."""
+    pytester.makepyfile(SUITE)
+    here, there = (run("--color=yes", "-k", "broken", *more, apart=True).stdout.str() for more in ((), ("-n", "2")))
+    for coloured in ("\x1b[31m\x1b[1mcontract broken: response max was 40.0 ms, promised max<10", "\x1b[32m  ✓ "):
+        assert coloured in here
+        assert coloured in there
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_progress_on_a_terminal(pytester: pytest.Pytester) -> None:
-    """A bar that is there while the run lasts, and leaves nothing behind."""
-    import pty
+def test_an_iteration_has_no_output_of_ours(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult]) -> None:
+    """What bodies print and log is the author's, and shown with the failure as ever."""
+    pytester.makepyfile("""
+        import logging
+        import pytest
 
-    pytester.makepyfile(WALL)
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
-    environment.pop("CI", None)
-    controller, terminal = pty.openpty()
-    quiet = ["-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *quiet], cwd=pytester.path, env=environment, stdout=terminal, stderr=terminal, close_fds=True
-    )
-    os.close(terminal)
-    written = b""
-    while True:
-        try:
-            chunk = os.read(controller, 65536)
-        except OSError:
-            break
-        if not chunk:
-            break
-        written += chunk
-    os.close(controller)
-    assert process.wait() == 0
-    text = written.decode()
-    assert "s of 1 s" in text
-    assert "━" in text
-    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
-
-
-CUT = """
-    import asyncio
-    import time
-    import pytest
-
-    @pytest.fixture
-    def torn_down():
-        yield
-        print("torn down")
-
-    @pytest.fixture
-    def anyio_backend():
-        return "asyncio"
-
-    @pytest.mark.cio_load(rate=50, duration="10m", p95="10s")
-    async def test_async(torn_down, cio_load):
-        if cio_load.index == 20:
-            open("running", "w").close()
-        await asyncio.sleep(0.01)
-
-    @pytest.mark.cio_load(rate=50, duration="10m", p95="10s")
-    def test_sync(torn_down, cio_load):
-        if cio_load.index == 20:
-            open("running", "w").close()
-        time.sleep(0.01)
-
-    @pytest.mark.anyio
-    @pytest.mark.cio_load(rate=50, duration="10m", p95="10s")
-    async def test_anyio(torn_down, cio_load, anyio_backend):
-        if cio_load.index == 20:
-            open("running", "w").close()
-        await asyncio.sleep(0.01)
-
-    @pytest.mark.cio_load(rate=50, duration="10000h", p95="10s")
-    async def test_virtual(torn_down, cio, cio_load):
-        if cio_load.index == 20:
-            open("running", "w").close()
-        await cio.track("ada", "opened")
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-@pytest.mark.parametrize("name", ["test_async", "test_sync", "test_anyio", "test_virtual"])
-def test_ctrl_c(pytester: pytest.Pytester, name: str) -> None:
-    """In mid-run: fixtures are torn down, the findings so far are printed, and the verdict is inconclusive."""
-    pytester.makepyfile(CUT)
-    quiet = ["-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", "-s"]
-    command = [sys.executable, "-m", "pytest", *quiet, "-k", name, "--cio-json=runs.json"]
-    process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        _wait_for(pytester.path / "running", process)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == pytest.ExitCode.INTERRUPTED, output
-    assert "torn down" in output
-    assert "inconclusive: the run was cut short: Ctrl-C" in output
-    (document,) = json.loads((pytester.path / "runs.json").read_text())["runs"]
-    assert document["verdict"] == "inconclusive"
-    assert document["iterations"]["measured"] >= 20
-
-
-def _wait_for(file: Path, process: subprocess.Popen[str]) -> None:
-    import time
-
-    for _ in range(6000):
-        if file.exists():
-            return
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-    raise AssertionError(f"{file} did not appear")
+        @pytest.mark.cio_load(rate=2, duration=1, max=10)
+        async def test_it(cio, cio_load):
+            print("printed", cio_load.index)
+            logging.getLogger("theirs").warning("logged %d", cio_load.index)
+            await cio.track(cio_load.user.id, "opened")
+    """)
+    lines = ["*Captured stdout call*", "printed 0", "printed 1", "*Captured log call*", "WARNING *logged 0", "WARNING *logged 1"]
+    run().stdout.fnmatch_lines(lines)
