@@ -173,7 +173,14 @@ def _failures(groups: list[dict[str, Any]], width: int) -> Iterator[Line]:
         if len(lines) > _LONGEST_TRACE:
             lines = [*lines[: _LONGEST_TRACE // 2], f"… {len(lines) - _LONGEST_TRACE} lines …", *lines[-_LONGEST_TRACE // 2 :]]
         for line in lines:
-            yield [(f"    {line}"[: max(width, 40)], "")]
+            yield from _folded(line, max(width, 40))
+
+
+def _folded(line: str, width: int) -> Iterator[Line]:
+    """A line of a traceback, whole: what does not fit goes on below, further in."""
+    indent = " " * (4 + len(line) - len(line.lstrip()))
+    pieces = wrap(line.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    yield from ([(piece, "")] for piece in pieces or [""])
 
 
 def _trends(doc: Document, width: int) -> Iterator[Line]:
