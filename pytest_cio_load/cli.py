@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
+import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load import __version__
+from pytest_cio_load import __version__, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pytest_cio_load.fake.served import ServedFake
+
+_TEN_YEARS = 10 * 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +53,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fake_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="Port of HTTP on 127.0.0.1 (default: a free one)")
-    parser.add_argument("--https", action="store_true", help="Serve HTTPS too, on a free port, with an authority made up for it")
+    parser.add_argument("--https", action="store_true", help="Serve HTTPS too, with an authority made up for it")
+    parser.add_argument("--https-port", type=int, default=0, help="Port of HTTPS on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--ca-file", metavar="FILE", help="Where to write the authority that clients must trust (default: a file that goes)"
+    )
     parser.add_argument("--site-id", default="fake-site-id", help="Site ID it takes (default: fake-site-id)")
     parser.add_argument("--api-key", default="fake-api-key", help="Track API key it takes (default: fake-api-key)")
     parser.add_argument("--app-key", default="fake-app-key", help="App API key it takes (default: fake-app-key)")
-    parser.add_argument("--limit", default="100/s", help="Requests per second of its budget (default: 100/s)")
+    parser.add_argument(
+        "--limit", type=_read(units.rate, zero=False), default="100/s", help="Requests per second of its budget (default: 100/s)"
+    )
     parser.add_argument("--over-budget", default="accept", help="What it does over the budget: accept (default), reject, throttle or drop")
-    parser.add_argument("--latency", default="40ms", help="How long answers take, such as 'lognormal(p50=40ms,p99=180ms)' (default: 40ms)")
-    parser.add_argument("--processing-lag", default="0s", help="How long until the App API shows a change (default: 0s)")
+    parser.add_argument(
+        "--latency", type=_latency, default="40ms", help="How long answers take, such as 'lognormal(p50=40ms,p99=180ms)' (default: 40ms)"
+    )
+    parser.add_argument("--processing-lag", type=_read(units.duration), default="0s", help="Until the App API shows a change (default: 0s)")
     parser.add_argument("--seed", type=int, default=0, help="Of latency and ids (default: 0)")
-    parser.add_argument("--for", dest="lasting", default=None, metavar="TIME", help="Stop after so long (default: at Ctrl-C)")
+    parser.add_argument("--for", dest="lasting", type=_read(units.duration), metavar="TIME", help="Stop after so long (default: at Ctrl-C)")
+
+
+def _read(reader: Callable[..., Any], **how: Any) -> Callable[[str], float]:
+    """A reader of `units` for argparse, which puts the argument's name before what it says."""
+
+    def read(text: str) -> float:
+        try:
+            return float(reader(text, **how))
+        except units.UnitError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _latency(text: str) -> str:
+    from pytest_cio_load.fake.latency import parse
+
+    try:
+        parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _fake(said: argparse.Namespace) -> int:
     from pytest_cio_load.fake.served import ServedFake
-    from pytest_cio_load.units import duration, rate
 
-    settings = {
-        "site_id": said.site_id,
-        "api_key": said.api_key,
-        "app_key": said.app_key,
-        "limit": float(rate(said.limit, zero=False)),
-        "over_budget": said.over_budget,
-        "latency": said.latency,
-        "processing_lag": said.processing_lag,
-        "seed": said.seed,
-    }
-    lasting = None if said.lasting is None else float(duration(said.lasting))
-    with ServedFake([settings], port=said.port) as fake:
+    names = ("site_id", "api_key", "app_key", "limit", "over_budget", "latency", "processing_lag", "seed")
+    settings = {name: getattr(said, name) for name in names}
+    with ServedFake([settings], port=said.port) as fake, _stopped_in_order():
         print(f"a fake Customer.io workspace: {fake.url}  (site id {said.site_id})")
-        if said.https:
-            url, ca_file = fake.serve_https()
+        if said.https or said.https_port or said.ca_file:
+            url, ca_file = fake.serve_https(port=said.https_port)
+            if said.ca_file:
+                ca_file = shutil.copy(ca_file, said.ca_file)
             print(f"with TLS: {url}  (trust {ca_file}: SSL_CERT_FILE, REQUESTS_CA_BUNDLE)")
-        print("Ctrl-C ends it." if lasting is None else f"It ends by itself after {said.lasting}.", flush=True)
+        ends = "Ctrl-C ends it." if said.lasting is None else f"It ends by itself after {units.show_duration(said.lasting)}."
+        print(ends, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            time.sleep(lasting if lasting is not None else 10 * 365 * 86_400)
-        _tell_what_arrived(fake)
+            time.sleep(_TEN_YEARS if said.lasting is None else said.lasting)
+        print("\n" + _what_arrived(fake))
     return 0
 
 
-def _tell_what_arrived(fake: object) -> None:
-    with contextlib.suppress(EOFError, OSError):  # Ctrl-C reached the other process first: nobody is left to ask
-        counts = fake.delivery()  # type: ignore[attr-defined]  # asked of the other process
-        parts = [f"{getattr(counts, name):,} {name}" for name in ("received", "applied", "rejected", "dropped", "duplicates")]
-        print("\n" + ", ".join(parts))
+@contextlib.contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Meanwhile, being asked to terminate is the same as Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_arrived(fake: ServedFake) -> str:
+    counts = fake.delivery()
+    parts = [f"{getattr(counts, name):,} {name}" for name in ("received", "applied", "rejected", "dropped", "duplicates")]
+    return f"{fake.requests:,} requests; operations: {', '.join(parts)}"
 
 
 COMMANDS = {

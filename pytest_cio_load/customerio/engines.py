@@ -6,71 +6,118 @@ The mock needs no sockets and stays on httpx; it is for servers that the engine 
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.customerio.wire import CONNECTIONS, TIMEOUT, Answer, HttpxWire, NoAnswer, Request, Wire, ca_file, proxy_for, trust
+from pytest_cio_load.customerio.wire import (
+    CONNECTIONS,
+    TIMEOUT,
+    Answer,
+    HttpxSyncWire,
+    HttpxWire,
+    NoAnswer,
+    Request,
+    SyncWire,
+    Wire,
+    ca_file,
+    check_timeout,
+    headers_for,
+    proxy_for,
+    trust,
+)
+from pytest_cio_load.customerio.wire_reasons import reason
 from pytest_cio_load.errors import near_miss
 
 if TYPE_CHECKING:
+    import httpx
+
     from pytest_cio_load.customerio.workspaces import Access
 
 ENGINES = ("auto", "pyreqwest", "aiohttp", "httpx")
-"""What ``--cio-wire`` takes. ``auto`` is the fastest of the others that is installed."""
+"""What ``--cio-wire`` takes. ``auto`` is the first of the others that is installed: the fastest."""
 
-_REFUSED = "connection refused"
-_RESET = "connection lost before the answer was complete"
-_GARBAGE = "the answer is not HTTP"
-_TLS = "TLS failed: the server's certificate is not trusted, or it speaks no TLS"
+_SHORTER = 0.01
+_DOTS = "%2E"
 
 
-def make_wire(workspace: Access, engine: str = "auto", *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> Wire:
-    """A wire to the server of *workspace*.
+def make_wire(
+    workspace: Access,
+    engine: str | None = "auto",
+    *,
+    timeout: float = TIMEOUT,
+    connections: int = CONNECTIONS,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Wire:
+    """A wire to the server of *workspace*, for coroutines.
 
     Args:
         workspace: says where to and with which credentials.
-        engine: one of `ENGINES`.
+        engine: one of `ENGINES`; None for ``auto``.
         timeout: seconds to connect, and to wait for each part of an answer.
         connections: at most so many.
+        transport: goes in place of the network: the fake's door, which only httpx can use.
 
     Raises:
-        ValueError: an engine that does not exist, or is not installed.
+        ValueError: an engine that does not exist or is not installed, or a time-out that is none.
     """
-    if engine not in ENGINES:
-        hint = near_miss(engine, ENGINES) or "leave it out for the fastest that is installed"
-        raise ValueError(f"wire: got {engine!r}; expected one of {', '.join(ENGINES)}; {hint}")
-    if engine == "auto":
-        engine = next(name for name in ENGINES[1:] if find_spec(name) is not None)
-    if find_spec(engine) is None:
-        raise ValueError(f"wire: got {engine!r}, which is not installed; expected it to be; run: pip install 'pytest-cio-load[speed]'")
-    wire: Wire = _MAKERS[engine](workspace, timeout=timeout, connections=connections)
+    _check(engine)
+    if transport is not None:
+        return HttpxWire(workspace, timeout=timeout, connections=connections, transport=transport)
+    name = engine if engine and engine != "auto" else next(name for name in ENGINES[1:] if find_spec(name))
+    wire: Wire = _WIRES[name](workspace, timeout=timeout, connections=connections)
     return wire
 
 
+def make_sync_wire(
+    workspace: Access,
+    engine: str | None = "auto",
+    *,
+    timeout: float = TIMEOUT,
+    connections: int = CONNECTIONS,
+    transport: httpx.BaseTransport | None = None,
+) -> SyncWire:
+    """A wire to the server of *workspace*, for threads. Arguments as of `make_wire`; aiohttp has nothing for threads, httpx stands in."""
+    _check(engine)
+    fast = engine == "pyreqwest" or (engine in (None, "auto") and find_spec("pyreqwest") is not None)
+    if transport is None and fast:
+        return PyreqwestSyncWire(workspace, timeout=timeout, connections=connections)
+    return HttpxSyncWire(workspace, timeout=timeout, connections=connections, transport=transport)
+
+
 class AiohttpWire:
-    """Requests over aiohttp. Its session belongs to a loop, so it is made in the first call."""
+    """Requests over aiohttp from a coroutine. Its session belongs to a loop, so it is made in the first call.
+
+    Args:
+        workspace: says where to and with which credentials.
+        timeout: seconds to connect, and to wait for each part of an answer.
+        connections: at most so many.
+    """
 
     def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
-        self._workspace, self._timeout, self._connections = workspace, timeout, connections
-        self._headers = {"authorization": workspace.authorization, "accept": "application/json", "user-agent": "pytest-cio-load"}
-        self._json_headers = {**self._headers, "content-type": "application/json"}
-        self._proxy = proxy_for(workspace.base_url)
-        self._session: Any = None
-
-    def _open(self) -> Any:
         import aiohttp
         from yarl import URL
 
-        self._failures = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
-        self._url, self._base = URL, self._workspace.base_url
-        # A step of the loop is enough to see whether an answer came: no total, which would count the wait for a connection.
+        check_timeout(timeout)
+        self._failures = (aiohttp.ClientError, OSError)
+        self._url, self._base = URL, workspace.base_url
+        self._timeout, self._connections = timeout, connections
+        self._headers, self._json_headers = headers_for(workspace)
+        self._proxy = proxy_for(workspace.base_url)
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> Any:
+        import aiohttp
+
+        # No total: it would count the wait for a connection.
         times = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=self._timeout)
         secure: Any = trust() if self._base.startswith("https") else True
         connector = aiohttp.TCPConnector(limit=self._connections, ssl=secure)
-        jar = aiohttp.DummyCookieJar()
-        return aiohttp.ClientSession(connector=connector, timeout=times, cookie_jar=jar, auto_decompress=True)
+        bare = ("Content-Type", "Accept-Encoding")
+        session = aiohttp.ClientSession(connector=connector, timeout=times, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=bare)
+        # It would send a PUT or DELETE again when a kept connection is lost, and neither we nor the retry would know.
+        session._retry_connection = False
+        return session
 
     async def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
@@ -85,7 +132,7 @@ class AiohttpWire:
                 body = await response.read()
                 return Answer(response.status, _lowered(response.headers), body)
         except self._failures as error:
-            raise NoAnswer(_reason(error, self._timeout)) from None
+            raise NoAnswer(reason(error, self._timeout)) from None
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -93,73 +140,111 @@ class AiohttpWire:
             await self._session.close()
 
 
-class PyreqwestWire:
-    """Requests over pyreqwest (reqwest, in Rust)."""
+class _Pyreqwest:
+    """What both wires over pyreqwest (reqwest, in Rust) share."""
 
-    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
-        from pathlib import Path
-
-        from pyreqwest.client import ClientBuilder
+    def __init__(self, workspace: Access, timeout: float) -> None:
         from pyreqwest.exceptions import PyreqwestError
 
+        check_timeout(timeout)
         self._failures: type[Exception] = PyreqwestError
-        self._timeout, self._base = timeout, workspace.base_url
-        limit = timedelta(seconds=timeout)
-        builder = ClientBuilder().http1_only().follow_redirects(False).error_for_status(False).connect_timeout(limit).read_timeout(limit)
-        builder = builder.gzip(True).max_connections(connections).pool_max_idle_per_host(connections).user_agent("pytest-cio-load")
-        builder = builder.default_headers({"authorization": workspace.authorization, "accept": "application/json"})
-        if proxy_for(workspace.base_url) is None:
+        self._workspace, self._timeout, self._base = workspace, timeout, workspace.base_url
+
+    def _built(self, builder: Any, connections: int) -> Any:
+        limit = timedelta(seconds=self._timeout)
+        # Told apart only by which ends first: the time to wait for an answer includes the time to connect.
+        to_connect = limit - min(timedelta(seconds=_SHORTER), limit / 10)
+        builder = builder.http1_only().follow_redirects(False).error_for_status(False).connect_timeout(to_connect).read_timeout(limit)
+        builder = builder.gzip(True).max_connections(connections).pool_max_idle_per_host(connections)
+        builder = builder.default_headers(headers_for(self._workspace)[0])
+        if proxy_for(self._base) is None:
             builder = builder.no_proxy()
         trusted = ca_file()
-        if trusted is not None and workspace.base_url.startswith("https"):
-            builder = builder.add_root_certificate_pem(Path(trusted).read_bytes())
-        self._client = builder.build()
+        if trusted is not None and self._base.startswith("https"):
+            with open(trusted, "rb") as certificates:
+                builder = builder.add_root_certificate_pem(certificates.read())
+        return builder.build()
+
+    def _request(self, client: Any, request: Request) -> Any:
+        asked = client.request(request.method, self._base + request.path)
+        if request.body is not None:
+            asked = asked.header("content-type", "application/json").body_bytes(request.body)
+        return asked.build()
+
+
+class PyreqwestWire(_Pyreqwest):
+    """Requests over pyreqwest from a coroutine. Arguments as of `AiohttpWire`."""
+
+    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
+        from pyreqwest.client import ClientBuilder
+
+        super().__init__(workspace, timeout)
+        self._client = self._built(ClientBuilder(), connections)
+        self._for_dots: HttpxWire | None = None
 
     async def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
-        asked = self._client.request(request.method, self._base + request.path)
-        if request.body is not None:
-            asked = asked.header("content-type", "application/json").body_bytes(request.body)
+        if _DOTS in request.path:
+            return await self._literal().send(request)
         try:
-            response = await asked.build().send()
+            response = await self._request(self._client, request).send()
             body = bytes(await response.bytes())
         except self._failures as error:
-            raise NoAnswer(_reason(error, self._timeout)) from None
+            raise NoAnswer(reason(error, self._timeout)) from None
         return Answer(response.status, _lowered(response.headers), body)
+
+    def _literal(self) -> HttpxWire:
+        """For a person called "." or "..": reqwest takes such a part of a path for a step up, even when it is encoded."""
+        if self._for_dots is None:
+            self._for_dots = HttpxWire(self._workspace, timeout=self._timeout)
+        return self._for_dots
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.close()
+        if self._for_dots is not None:
+            await self._for_dots.aclose()
 
 
-_MAKERS: dict[str, Any] = {"httpx": HttpxWire, "aiohttp": AiohttpWire, "pyreqwest": PyreqwestWire}
+class PyreqwestSyncWire(_Pyreqwest):
+    """Requests over pyreqwest from a thread; may be shared by many. Arguments as of `AiohttpWire`."""
+
+    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
+        from pyreqwest.client import SyncClientBuilder
+
+        super().__init__(workspace, timeout)
+        self._client = self._built(SyncClientBuilder(), connections)
+        self._for_dots = HttpxSyncWire(workspace, timeout=timeout)
+
+    def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+        if _DOTS in request.path:
+            return self._for_dots.send(request)
+        try:
+            response = self._request(self._client, request).send()
+            body = bytes(response.bytes())
+        except self._failures as error:
+            raise NoAnswer(reason(error, self._timeout)) from None
+        return Answer(response.status, _lowered(response.headers), body)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+        self._for_dots.close()
+
+
+_WIRES: dict[str, Any] = {"pyreqwest": PyreqwestWire, "aiohttp": AiohttpWire, "httpx": HttpxWire}
+
+
+def _check(engine: str | None) -> None:
+    if engine is None or engine == "auto":
+        return
+    if engine not in ENGINES:
+        hint = near_miss(engine, ENGINES) or "leave it out for the fastest that is installed"
+        raise ValueError(f"wire: got {engine!r}; expected one of {', '.join(ENGINES)}; {hint}")
+    if find_spec(engine) is None:
+        raise ValueError(f"wire: got {engine!r}, which is not installed; expected it to be; run: pip install 'pytest-cio-load[speed]'")
 
 
 def _lowered(headers: Any) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-def _reason(error: BaseException, timeout: float) -> str:
-    """A failure in our own words, the same for every engine; an engine's own text may hold the URL, and with it an identifier."""
-    chain: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None and len(chain) < 8:
-        chain.append(f"{type(seen).__name__} {seen}".lower())
-        seen = seen.__cause__ or seen.__context__
-    details = getattr(error, "details", None)
-    told = " ".join([*chain, str(details).lower() if details else ""])
-    if "timeout" in told or "timed out" in told or "deadline" in told:
-        return f"no {'connection' if 'connecttimeout' in told or 'connection timeout' in told else 'answer'} within {timeout:g} s"
-    for signs, reason in _SIGNS:
-        if any(sign in told for sign in signs):
-            return reason
-    return type(error).__name__
-
-
-_SIGNS = (
-    (("certificate", "ssl", "tls", "handshake"), _TLS),
-    (("refused", "errno 111", "connect call failed", "os error 111"), _REFUSED),
-    (("badstatusline", "invalid http version", "invalid http", "parse", "badhttp", "bad http", "expected http"), _GARBAGE),
-    (("reset", "disconnect", "closed before", "incomplete", "payload", "broken pipe", "eof", "connectionclosed", "sendrequest"), _RESET),
-)
-

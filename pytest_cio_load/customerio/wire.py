@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from pytest_cio_load.customerio.wire_reasons import reason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,7 +29,6 @@ CONNECTIONS = 1_000
 """Connections at most; a request beyond them waits for one without a time limit."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_REASON_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class SyncWire(Protocol):
 
 
 class _Httpx:
-    """What both httpx wires share: how a request is built and how a failure is worded.
+    """What both httpx wires share: how a request is built.
 
     Requests go straight to httpx's transport. Its client class would double the CPU time of a call, follow what we do not want followed,
     and log every URL, and with it every identifier, at INFO.
@@ -92,36 +93,19 @@ class _Httpx:
     def __init__(self, workspace: Access, timeout: float) -> None:
         import httpx
 
-        if not timeout > 0:
-            raise ValueError(f"timeout: got {timeout}; expected seconds, more than 0; try {TIMEOUT:g}")
+        check_timeout(timeout)
         self._new_request = httpx.Request
         self._failures: type[Exception] = httpx.RequestError
         self._base_url = workspace.base_url
         self._timeout = timeout
         self._extensions = {"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": None}}
-        self._headers = httpx.Headers(
-            {
-                "host": urlsplit(workspace.base_url).netloc,
-                "authorization": workspace.authorization,
-                "accept": "application/json",
-                "user-agent": "pytest-cio-load",
-            }
-        )
-        self._json_headers = httpx.Headers({**self._headers, "content-type": "application/json"})
+        host = {"host": urlsplit(workspace.base_url).netloc}
+        self._headers, self._json_headers = (httpx.Headers({**host, **headers}) for headers in headers_for(workspace))
 
     def _build(self, request: Request) -> httpx.Request:
         headers = self._headers if request.body is None else self._json_headers
         url = self._base_url + request.path
         return self._new_request(request.method, url, headers=headers, content=request.body, extensions=self._extensions)
-
-    def _no_answer(self, error: Exception) -> NoAnswer:
-        """Word a failure of httpx. Its own text is kept only where it cannot hold what was sent."""
-        kind = type(error).__name__
-        if kind.endswith("Timeout"):
-            what = "connection" if kind == "ConnectTimeout" else "answer"
-            return NoAnswer(f"no {what} within {self._timeout:g} s")
-        text = " ".join(str(error).split())[:_REASON_LENGTH] if kind != "LocalProtocolError" else ""
-        return NoAnswer(text or kind)
 
 
 class HttpxWire(_Httpx):
@@ -157,7 +141,7 @@ class HttpxWire(_Httpx):
             finally:
                 await response.aclose()
         except self._failures as error:
-            raise self._no_answer(error) from None
+            raise NoAnswer(reason(error, self._timeout)) from None
         return Answer(response.status_code, response.headers, body)
 
     async def aclose(self) -> None:
@@ -191,12 +175,24 @@ class HttpxSyncWire(_Httpx):
             finally:
                 response.close()
         except self._failures as error:
-            raise self._no_answer(error) from None
+            raise NoAnswer(reason(error, self._timeout)) from None
         return Answer(response.status_code, response.headers, body)
 
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
+
+
+def check_timeout(timeout: float) -> None:
+    """Raise ValueError unless *timeout* is a number of seconds."""
+    if not timeout > 0:
+        raise ValueError(f"timeout: got {timeout}; expected seconds, more than 0; try {TIMEOUT:g}")
+
+
+def headers_for(workspace: Access) -> tuple[dict[str, str], dict[str, str]]:
+    """The headers of a request without a body, and of one with."""
+    headers = {"authorization": workspace.authorization, "accept": "application/json", "user-agent": "pytest-cio-load"}
+    return headers, {**headers, "content-type": "application/json"}
 
 
 def ca_file() -> str | None:

@@ -1,4 +1,4 @@
-"""The ASGI door: the fake as an ASGI 3 application, for whatever can call or serve one."""
+"""The ASGI door: the fake as an ASGI 3 application, for whatever can call, mount or serve one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from pytest_cio_load.fake.doors import Answering
+    from pytest_cio_load.fake.answering import Answering
 
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
@@ -17,24 +17,29 @@ if TYPE_CHECKING:
 
 
 def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> Callable[[Message, Receive, Send], Awaitable[None]]:
-    """*fake* as an application.
+    """*fake* as an application. It answers HTTP, and nothing else that a server may ask.
 
-    A connection that a fault resets ends in a ConnectionResetError, the nearest that ASGI has; one that is never answered waits.
+    A connection that a fault resets ends in a ConnectionResetError, the nearest that ASGI has; a request that is never answered waits
+    until the client goes away.
+
+    Args:
+        fake: a workspace, or an account of several.
+        now: seconds on any monotonic clock.
     """
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = b""
+        parts = []
         while (message := await receive()).get("more_body", False):
-            body += message.get("body", b"")
-        body += message.get("body", b"")
-        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        query = scope.get("query_string", b"").decode("latin-1")
+            parts.append(message.get("body", b""))
+        body = b"".join([*parts, message.get("body", b"")])
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        reply = fake.answer(scope["method"], f"{path}?{query}" if query else path, headers, body, now())
+        reply = fake.answer(scope["method"], _path(scope), headers, body, now())
         if reply.action == "never":
-            await asyncio.Event().wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
         await asyncio.sleep(reply.delay)
         if reply.action == "reset":
             raise ConnectionResetError("connection reset by the fake")
@@ -44,3 +49,10 @@ def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> C
         await send({"type": "http.response.body", "body": reply.body})
 
     return app
+
+
+def _path(scope: Message) -> str:
+    """The path below where the application is mounted, as it was encoded, with its query."""
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").removeprefix(scope.get("root_path", ""))
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{path}?{query}" if query else path

@@ -7,26 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import respx
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+from pytest_cio_load.fake.answering import Answering
+from pytest_cio_load.fake.transport import async_transport, sync_transport
 
-    from pytest_cio_load.fake.workspace import Reply
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["TRACK_HOST", "Answering", "QuietRouter", "async_door", "respx_router", "sync_door"]
 
 TRACK_HOST = "track.customer.io"
-_AT_MOST = 86_400.0
-"""Seconds that a client without a read time-out is kept waiting by a server that never answers: a day; nothing can sleep for ever."""
-
-
-class Answering(Protocol):
-    """The model behind a door: a workspace, or an account of several."""
-
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
-        """Take one request."""
 
 
 class QuietRouter(respx.Router):
@@ -50,15 +44,8 @@ def async_door(
     now: Callable[[], float] | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> httpx.MockTransport:
-    """A transport for async clients. *now* is the running loop's time by default."""
-
-    async def effect(request: httpx.Request) -> httpx.Response:
-        reply = _ask(fake, request, now() if now else asyncio.get_running_loop().time())
-        patience = _patience(request)
-        if reply.delay:
-            await sleep(min(reply.delay, patience))
-        return _response(reply, patience, request)
-
+    """A transport for async clients, with a router that takes *host* alone. *now* is the running loop's time by default."""
+    effect = async_transport(fake, now=now, sleep=sleep).handler
     return httpx.MockTransport(respx_router(effect, host).async_handler)
 
 
@@ -69,30 +56,6 @@ def sync_door(
     now: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], object] = time.sleep,
 ) -> httpx.MockTransport:
-    """A transport for blocking clients."""
-
-    def effect(request: httpx.Request) -> httpx.Response:
-        reply = _ask(fake, request, now())
-        patience = _patience(request)
-        if reply.delay:
-            sleep(min(reply.delay, patience))
-        return _response(reply, patience, request)
-
+    """A transport for blocking clients, with a router that takes *host* alone."""
+    effect = sync_transport(fake, now=now, sleep=sleep).handler
     return httpx.MockTransport(respx_router(effect, host).handler)
-
-
-def _ask(fake: Answering, request: httpx.Request, now: float) -> Reply:
-    return fake.answer(request.method, request.url.raw_path.decode("ascii"), request.headers, request.content, now)
-
-
-def _patience(request: httpx.Request) -> float:
-    read = request.extensions.get("timeout", {}).get("read")
-    return _AT_MOST if read is None else min(float(read), _AT_MOST)
-
-
-def _response(reply: Reply, patience: float, request: httpx.Request) -> httpx.Response:
-    if reply.delay > patience or reply.action == "never":
-        raise httpx.ReadTimeout("", request=request)
-    if reply.action == "reset":
-        raise httpx.ReadError("connection reset by the fake", request=request)
-    return httpx.Response(reply.status, headers=reply.headers, content=reply.body)

@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST_HEAD = 65_536
-LARGEST_BODY = 8_000_000
+"""Bytes of a request's first line and headers; beyond them the answer is 431."""
 
+LARGEST_BODY = 8_000_000
+"""Bytes of a request's body, many times what Customer.io takes; beyond them the answer is 413. Our choice."""
+
+_LONGEST_CHUNK_LINE = 4_096
+_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -28,6 +33,7 @@ class Incoming:
     """One request.
 
     Attributes:
+        path: percent-encoded, as it came, with its query.
         headers: by lower-case name.
         keep_alive: whether the client wants the connection kept.
     """
@@ -49,7 +55,12 @@ class Reader:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._head: tuple[str, str, dict[str, str], bool] | None = None
+        self._chunks: bytearray | None = None
         self.wants_continue = False
+
+    def __len__(self) -> int:
+        """Bytes that have come and belong to no request yet."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Take in bytes."""
@@ -67,26 +78,23 @@ class Reader:
             body = self._counted(headers.get("content-length", "0"))
         if body is None:
             return None
-        self._head, self.wants_continue = None, False
+        self._head, self._chunks, self.wants_continue = None, None, False
         return Incoming(method, path, headers, body, keep_alive)
 
     def _read_head(self) -> bool:
+        while self._buffer.startswith(b"\r\n"):
+            del self._buffer[:2]
         end = self._buffer.find(b"\r\n\r\n")
+        if end > LARGEST_HEAD or (end < 0 and len(self._buffer) > LARGEST_HEAD):
+            raise Malformed(431, "the head of the request is too large")
         if end < 0:
-            if len(self._buffer) > LARGEST_HEAD:
-                raise Malformed(431, "the head of the request does not end")
             return False
-        lines = bytes(self._buffer[:end]).decode("latin-1").lstrip("\r\n").split("\r\n")
+        lines = self._buffer[:end].decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
         parts = lines[0].split(" ")
         if len(parts) != 3 or not parts[0].isalpha() or not parts[2].startswith("HTTP/1."):
             raise Malformed(400, "the first line is no request")
-        headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            if not colon or name != name.strip():
-                raise Malformed(400, "a header has no colon, or space around its name")
-            headers[name.lower()] = value.strip()
+        headers = _headers(lines)
         wanted = headers.get("connection", "").lower()
         keep_alive = wanted != "close" if parts[2] == "HTTP/1.1" else wanted == "keep-alive"
         self.wants_continue = headers.get("expect", "").lower() == "100-continue"
@@ -97,44 +105,83 @@ class Reader:
     def _counted(self, length: str) -> bytes | None:
         if not (length.isascii() and length.isdigit()):
             raise Malformed(400, "content-length is no number")
-        size = int(length)
-        if size > LARGEST_BODY:
+        # Its length first: a number of a million digits takes its time to read.
+        if len(length) > 20 or (size := int(length)) > LARGEST_BODY:
             raise Malformed(413, "the body is too large")
-        if len(self._buffer) < size:
-            return None
+        return self._cut(size) if len(self._buffer) >= size else None
+
+    def _cut(self, size: int) -> bytes:
         body = bytes(self._buffer[:size])
         del self._buffer[:size]
         return body
 
     def _chunked(self, encoding: str) -> bytes | None:
+        """The body once its last chunk has come; each chunk is taken out of the buffer when it is whole."""
         if encoding.lower() != "chunked":
             raise Malformed(501, "transfer-encoding is not chunked")
-        body, position = bytearray(), 0
-        while True:
-            line_end = self._buffer.find(b"\r\n", position)
-            if line_end < 0:
-                return None
-            try:
-                size = int(bytes(self._buffer[position:line_end]).partition(b";")[0], 16)
-            except ValueError:
-                raise Malformed(400, "a chunk has no size") from None
-            if size < 0 or len(body) + size > LARGEST_BODY:
+        if self._chunks is None:
+            self._chunks = bytearray()
+        while (line_end := self._line_end(0)) is not None:
+            size = _chunk_size(self._buffer[:line_end])
+            if len(self._chunks) + size > LARGEST_BODY:
                 raise Malformed(413, "the body is too large")
-            position = line_end + 2 + size + 2
-            if len(self._buffer) < position:
-                return None
             if not size:
-                del self._buffer[:position]
-                return bytes(body)
-            body += self._buffer[line_end + 2 : position - 2]
+                return self._after_chunks(line_end + 2)
+            start = line_end + 2
+            if len(self._buffer) < start + size + 2:
+                return None
+            if self._buffer[start + size : start + size + 2] != b"\r\n":
+                raise Malformed(400, "a chunk is longer than its size")
+            self._chunks += self._buffer[start : start + size]
+            del self._buffer[: start + size + 2]
+        return None
+
+    def _after_chunks(self, start: int) -> bytes | None:
+        """Skip the trailers, which end with an empty line."""
+        while (line_end := self._line_end(start)) is not None:
+            if line_end == start:
+                del self._buffer[: start + 2]
+                return bytes(self._chunks or b"")
+            start = line_end + 2
+            if start > LARGEST_HEAD:
+                raise Malformed(431, "the trailers of the request are too large")
+        return None
+
+    def _line_end(self, start: int) -> int | None:
+        end = self._buffer.find(b"\r\n", start, start + _LONGEST_CHUNK_LINE)
+        if end < 0 and len(self._buffer) - start >= _LONGEST_CHUNK_LINE:
+            raise Malformed(400, "a line between chunks does not end")
+        return end if end >= 0 else None
 
 
-def written(status: int, headers: Mapping[str, str], body: bytes, *, keep_alive: bool) -> bytes:
-    """A reply as bytes."""
+def _headers(lines: list[str]) -> dict[str, str]:
+    """The headers below a first line, by lower-case name; of those that come twice the last one counts, as long as it agrees on length."""
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name != name.strip():
+            raise Malformed(400, "a header has no name, no colon, or space around its name")
+        name, value = name.lower(), value.strip()
+        if name == "content-length" and headers.get(name, value) != value:
+            raise Malformed(400, "two lengths of one body")
+        headers[name] = value
+    return headers
+
+
+def _chunk_size(line: bytearray) -> int:
+    digits = line.partition(b";")[0].strip()
+    if not digits or len(digits) > 16 or not _HEXADECIMAL.issuperset(digits):
+        raise Malformed(400, "a chunk has no size")
+    return int(digits, 16)
+
+
+def written(status: int, headers: Mapping[str, str], body: bytes, *, keep_alive: bool, bare: bool = False) -> bytes:
+    """A reply as bytes; a *bare* one says how long its body is and leaves it out, as HEAD wants it."""
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if status != 204:
         lines.append(f"content-length: {len(body)}")
     if not keep_alive:
         lines.append("connection: close")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1") + (b"" if bare else body)

@@ -1,6 +1,6 @@
 """The process that a served fake runs in: serves on loopback, and does what its parent asks through standard input.
 
-Requests and answers are pickled, each after its length: both ends are this package, on one machine, over a pipe of our own. When the
+Messages are pickled, each after its length: both ends are this package, on one machine, over a pipe that nobody else holds. When the
 pipe ends, so does this process: it never outlives whoever started it, not even one that was killed.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -34,36 +36,60 @@ def send(pipe: BinaryIO, message: object) -> None:
 
 def receive(pipe: BinaryIO) -> Any:
     """Read one message. Raises EOFError at the end of the pipe."""
-    head = pipe.read(_LENGTH)
-    if len(head) < _LENGTH:
+    size = int.from_bytes(_exactly(pipe, _LENGTH), "big")
+    return pickle.loads(_exactly(pipe, size))
+
+
+def _exactly(pipe: BinaryIO, size: int) -> bytes:
+    data = pipe.read(size)
+    if len(data) < size:
         raise EOFError
-    return pickle.loads(pipe.read(int.from_bytes(head, "big")))
+    return data
+
+
+def portable(error: Exception) -> Exception:
+    """*error*, or its text in a RuntimeError where pickling would not bring it back whole."""
+    try:
+        again = pickle.loads(pickle.dumps(error))
+    except Exception:
+        again = None
+    return error if type(again) is type(error) and str(again) == str(error) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
 class Served:
-    """What the parent may ask for: each public method is a command.
+    """What the parent may ask for: each coroutine is a command. Also the model behind the doors.
 
     Args:
         settings: keyword arguments of `FakeWorkspace`, for each workspace.
     """
 
     def __init__(self, settings: Sequence[dict[str, Any]]) -> None:
-        self.workspaces = [FakeWorkspace(**each, unix_start=time.time()) for each in settings]
+        self._settings = settings
+        self._servers: list[asyncio.Server] = []
+        self._renew()
+
+    def _renew(self) -> None:
+        self.workspaces = [FakeWorkspace(**{"unix_start": time.time(), **each}) for each in self._settings]
         self.fake = self.workspaces[0] if len(self.workspaces) == 1 else FakeAccount(self.workspaces)
+        self.answer = self.fake.answer
 
     async def http(self, port: int) -> str:
         """Serve HTTP: the URL."""
-        self._server = await serve(self.fake, port=port)
-        return url_of(self._server)
+        self._servers.append(await serve(self, port=port))
+        return url_of(self._servers[-1])
 
     async def https(self, port: int, ca_file: str) -> str:
         """Serve HTTPS, with an authority written to *ca_file*: the URL."""
-        self._secure = await serve(self.fake, port=port, secure=made_up(ca_file))
-        return url_of(self._secure, secure=True)
+        self._servers.append(await serve(self, port=port, secure=made_up(ca_file)))
+        return url_of(self._servers[-1], secure=True)
 
-    async def begin(self) -> None:
-        """The run begins now."""
-        self.fake.begin(time.monotonic())
+    async def begin(self, which: int | None) -> None:
+        """The run begins now, by this process's clock, in one workspace or in all."""
+        self._one(which).begin(time.monotonic())
+
+    async def reset(self) -> None:
+        """Forget everything: people, events, counts, faults, and when the run began."""
+        self._renew()
 
     async def fault(self, which: int | None, moment: str | float, fault: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Arrange a fault, in one workspace or in all."""
@@ -79,16 +105,17 @@ class Served:
 
 
 async def _obey(served: Served, commands: BinaryIO, answers: BinaryIO) -> None:
+    """Do what is asked, one command after the other, until nobody is left to ask. Every answer carries the number of its command."""
     loop, end = asyncio.get_running_loop(), asyncio.Event()
 
     def read() -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                name, arguments = receive(commands)
+                number, name, arguments = receive(commands)
                 try:
-                    message = (True, asyncio.run_coroutine_threadsafe(getattr(served, name)(*arguments), loop).result())
+                    message = (number, True, asyncio.run_coroutine_threadsafe(getattr(served, name)(*arguments), loop).result())
                 except Exception as error:
-                    message = (False, error)
+                    message = (number, False, portable(error))
                 send(answers, message)
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(end.set)
@@ -99,8 +126,12 @@ async def _obey(served: Served, commands: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Serve until standard input ends. Its first message is the settings of the workspaces."""
-    commands, answers = sys.stdin.buffer, sys.stdout.buffer
-    with contextlib.suppress(EOFError, KeyboardInterrupt):
+    # Ctrl-C reaches every process of a terminal; the parent still wants to ask what arrived, and then ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    commands, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Whatever is printed here by mistake must not get between the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(EOFError):
         asyncio.run(_obey(Served(receive(commands)), commands, answers))
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedFake]:
     """One fake for all of them."""
