@@ -22,6 +22,7 @@ pytestmark = [
 @pytest.fixture
 def secure(cio_fake, cio_sync, monkeypatch):
     """Host, port and credentials of the fake's HTTPS door, which every client in this process trusts."""
+    pytest.importorskip("trustme")
     url, ca_file = cio_fake.serve_https()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_file)
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
@@ -31,7 +32,6 @@ def secure(cio_fake, cio_sync, monkeypatch):
 @pytest.fixture
 def official(secure):
     pytest.importorskip("customerio")
-    pytest.importorskip("trustme")
     from customerio import CustomerIO
 
     host, port, workspace = secure
@@ -58,7 +58,6 @@ def test_the_official_client_in_an_outage(official, outage, cio_load):
 @pytest_asyncio.fixture
 async def unofficial(secure):
     pytest.importorskip("async_customerio")
-    pytest.importorskip("trustme")
     from async_customerio import AsyncCustomerIO
 
     host, port, workspace = secure

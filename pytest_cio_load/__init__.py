@@ -9,18 +9,19 @@ The map::
     case.py         one marked test: contract → run → verdict
     measurement.py  one run being measured; knows no pytest
     settings.py     what the command line, the ini file and the markers say
-    targets.py      what the calls reach: the mock, or a server on loopback
+    targets.py      what the calls reach: the mock, the served fake, or a server on loopback
+    cli.py          the command ``cio-load``
     reports/        document · notes · terminal · live · closing · file
     load/           schedule · clock · driver (async) · threads (sync) · iteration · run (what crosses)
-    customerio/     api · limits · exchange (the core) · client (its two shells) · pacing · wire · answers
-    fake/           workspace (the model) · people · tally · latency · faults · doors (respx)
+    customerio/     api · operations/ · calls · exchange (the core) · client (its shells) · pacing · routing · batch · senders · wire · engines
+    fake/           workspace (the model) · views · routes · people · faults · latency · account · doors · transport · asgi · server · served
     contract/       contract · marker · profile · clauses · threshold · hints · spec · discovery · verdict
     metrics/        kinds · measured · recorder · failures · summary
-    safety/         ledger (made-up people) · cleanup · turn (one wall-clock load at a time)
+    safety/         aim (loopback only) · ledger (made-up people) · cleanup · turn (one wall-clock load at a time)
     units.py        text ↔ numbers
     errors.py       what can go wrong, as a tree
 
-Imports run down this list, never up: plugin → session, collecting, case → measurement, targets → reports → load, customerio, fake →
+Imports run down this list, never up: plugin → session, collecting, case → measurement, targets → reports → load, fake → customerio,
 contract, metrics, safety → units, errors. Only plugin, fixtures, session, collecting, case and settings know pytest.
 
 Public names are resolved on first use, so that having this package installed costs a suite that does not use it nothing.

@@ -207,7 +207,6 @@ class Target:
 
     def _wire(self, workspace: Workspace, unhurried: bool) -> Wire:
         from pytest_cio_load.customerio.engines import make_wire
-        from pytest_cio_load.customerio.wire import HttpxWire
 
         if not self._in_process:
             return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
@@ -215,18 +214,18 @@ class Target:
 
         sleep = _no_sleep if unhurried else asyncio.sleep
         door = async_door(self._model, host=workspace.region.track_host, now=self._time, sleep=sleep)
-        return HttpxWire(workspace, transport=door, timeout=self._patience(unhurried))
+        return make_wire(workspace, transport=door, timeout=self._patience(unhurried))
 
     def _sync_wire(self, workspace: Workspace, unhurried: bool) -> SyncWire:
-        from pytest_cio_load.customerio.wire import HttpxSyncWire
+        from pytest_cio_load.customerio.engines import make_sync_wire
 
         if not self._in_process:
-            return HttpxSyncWire(workspace, timeout=self._patience(unhurried))
+            return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}
         door = sync_door(self._model, host=workspace.region.track_host, now=self._time, **waits)
-        return HttpxSyncWire(workspace, transport=door, timeout=self._patience(unhurried))
+        return make_sync_wire(workspace, transport=door, timeout=self._patience(unhurried))
 
     @property
     def _model(self) -> FakeWorkspace | FakeAccount:

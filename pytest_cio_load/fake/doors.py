@@ -1,7 +1,4 @@
-"""Doors to the fake without a socket: respx routers behind httpx transports, with nothing patched.
-
-Both doors wait as long as the workspace takes, or as long as the request's own read time-out allows, whichever is shorter.
-"""
+"""Doors to the fake without a socket: respx routers behind httpx transports, with nothing patched."""
 
 from __future__ import annotations
 
