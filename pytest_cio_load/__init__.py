@@ -13,8 +13,8 @@ The map::
     cli.py          the command ``cio-load``
     reports/        document · notes · terminal · live · closing · file
     load/           schedule · clock · driver (async) · threads (sync) · iteration · run (what crosses)
-    customerio/     api · operations/ · calls · exchange (the core) · client (its shells) · pacing · routing · batch · senders · wire · engines
-    fake/           workspace (the model) · views · routes · people · faults · latency · account · doors · transport · asgi · server · served
+    customerio/     api · operations/ · calls · exchange · client · pacing · routing · batch · senders · wire · engines
+    fake/           workspace · views · routes · people · faults · latency · account · doors · transport · asgi · server · served
     contract/       contract · marker · profile · clauses · threshold · hints · spec · discovery · verdict
     metrics/        kinds · measured · recorder · failures · summary
     safety/         aim (loopback only) · ledger (made-up people) · cleanup · turn (one wall-clock load at a time)
