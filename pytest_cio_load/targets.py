@@ -34,8 +34,8 @@ SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
-_PERSISTENT = Retry(attempts=16, base=0.2)
-"""Outlasts an outage of some seconds: it is the budget of 30 s that ends a call, not the number of attempts."""
+_PERSISTENT = Retry(attempts=16, base=0.2, cap=2.0, budget=10.0)
+"""Outlasts an outage of some seconds, and fails within ten: it is the budget that ends a call, not the number of attempts."""
 
 
 def _site_ids(number: int) -> list[str]:

@@ -7,6 +7,8 @@
     pacing      how long to wait: the rate limiter and the retry, without a clock
     buckets     one limiter per workspace, shared by a process
     wire        how a request reaches a server: one small seam
+    engines     what carries it there, and the fast ones    wire_reasons   why there is no answer
+    instrument  other clients, timed call by call
     answers     what an answer that is no acceptance means
     replies     what an acceptance says, as values
     exchange    the core: one call from its beginning to its record

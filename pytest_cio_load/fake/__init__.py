@@ -9,7 +9,11 @@
     texts       every answer's words and shape          tally   what became of everything
     latency     how long it takes to answer             recorded   as it was measured
     faults      what goes wrong, and when               fault   one of them
-    doors       how requests get in without a socket
+    answering   what every door has in common
+    doors, transport, asgi   how requests get in without a socket: respx, httpx and httpx2, ASGI
+    server      on loopback                         connection, http, tls   what it is made of
+    served      the same in a process of its own    process   what runs there
+    account     several workspaces behind one door
 
 Nothing here imports an HTTP library but the doors.
 """

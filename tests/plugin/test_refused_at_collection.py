@@ -71,7 +71,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "a_port_too_high": ("rate=80, duration=60, target='http://127.0.0.1:99999'", "'fake', or the URL of a server on loopback"),
     "a_query": ("rate=80, duration=60, target='http://127.0.0.1:80?a=b'", "'fake', or the URL of a server on loopback"),
     "a_password": ("rate=80, duration=60, target='http://me:hunter2@127.0.0.1'", "target='…@…': expected 'mock', 'fake', or the URL"),
-    "no_target": ("rate=80, duration=60, target='production'", "target='production': 'fake', or the URL of a server on loopback"),
+    "no_target": ("rate=80, duration=60, target='production'", "target='production': expected 'mock', 'fake', or the URL"),
     "latency": ("rate=80, duration=60, latency='lognorm(p50=40ms,p99=80ms)'", "lognormal"),
     "latency_unit": ("rate=80, duration=60, latency='40'", "'40ms'"),
 }
