@@ -24,7 +24,7 @@ from pytest_cio_load.customerio.wire import (
     check_timeout,
     headers_for,
     proxy_for,
-    trust,
+    trust_for,
 )
 from pytest_cio_load.customerio.wire_reasons import reason
 from pytest_cio_load.errors import near_miss
@@ -59,7 +59,7 @@ def make_wire(
         transport: goes in place of the network: the fake's door, which only httpx can use.
 
     Raises:
-        ValueError: an engine that does not exist or is not installed, or a time-out that is none.
+        ValueError: an engine that does not exist or is not installed, a time-out that is none, or a file of certificates that is none.
     """
     _check(engine)
     if transport is not None:
@@ -104,6 +104,7 @@ class AiohttpWire:
         self._timeout, self._connections = timeout, connections
         self._headers, self._json_headers = headers_for(workspace)
         self._proxy = proxy_for(workspace.base_url)
+        self._secure: Any = trust_for(workspace.base_url) or True
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> Any:
@@ -111,8 +112,7 @@ class AiohttpWire:
 
         # No total: it would count the wait for a connection.
         times = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=self._timeout)
-        secure: Any = trust() if self._base.startswith("https") else True
-        connector = aiohttp.TCPConnector(limit=self._connections, ssl=secure)
+        connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._secure)
         bare = ("Content-Type", "Accept-Encoding")
         session = aiohttp.ClientSession(connector=connector, timeout=times, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=bare)
         # It would send a PUT or DELETE again when a kept connection is lost, and neither we nor the retry would know.
@@ -160,7 +160,7 @@ class _Pyreqwest:
         if proxy_for(self._base) is None:
             builder = builder.no_proxy()
         trusted = ca_file()
-        if trusted is not None and self._base.startswith("https"):
+        if trusted is not None and trust_for(self._base):
             with open(trusted, "rb") as certificates:
                 builder = builder.add_root_certificate_pem(certificates.read())
         return builder.build()
@@ -173,7 +173,10 @@ class _Pyreqwest:
 
 
 class PyreqwestWire(_Pyreqwest):
-    """Requests over pyreqwest from a coroutine. Arguments as of `AiohttpWire`."""
+    """Requests over pyreqwest from a coroutine. Arguments as of `AiohttpWire`.
+
+    A call that is cancelled ends at once, but pyreqwest keeps its request and its connection until the server answers or the time is out.
+    """
 
     def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
         from pyreqwest.client import ClientBuilder

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -130,7 +130,8 @@ class HttpxWire(_Httpx):
 
         super().__init__(workspace, timeout)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=trust(), limits=limits, proxy=proxy_for(workspace.base_url))
+        secure = trust_for(workspace.base_url) if transport is None else False
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=secure, limits=limits, proxy=proxy_for(workspace.base_url))
 
     async def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
@@ -164,7 +165,8 @@ class HttpxSyncWire(_Httpx):
 
         super().__init__(workspace, timeout)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._transport = transport or httpx.HTTPTransport(verify=trust(), limits=limits, proxy=proxy_for(workspace.base_url))
+        secure = trust_for(workspace.base_url) if transport is None else False
+        self._transport = transport or httpx.HTTPTransport(verify=secure, limits=limits, proxy=proxy_for(workspace.base_url))
 
     def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails."""
@@ -201,8 +203,22 @@ def ca_file() -> str | None:
 
 
 def trust() -> ssl.SSLContext:
-    """Whom to trust: what `ca_file` says."""
-    return ssl.create_default_context(cafile=ca_file())
+    """Whom to trust: what `ca_file` says. Raises ValueError when that is no file of certificates."""
+    trusted = ca_file()
+    try:
+        return ssl.create_default_context(cafile=trusted)
+    except OSError as error:
+        if trusted is None:
+            raise
+        why = os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else "no certificate in it"
+        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "REQUESTS_CA_BUNDLE"
+        expected = "expected a file of certificates in PEM; mend it, or unset it to trust whom this machine trusts"
+        raise ValueError(f"{name}: got {trusted!r} ({why}); {expected}") from None
+
+
+def trust_for(url: str) -> ssl.SSLContext | Literal[False]:
+    """As `trust`, or False for a *url* without TLS, for which no file of certificates need be there."""
+    return trust() if url.startswith("https") else False
 
 
 def proxy_for(url: str) -> str | None:

@@ -17,15 +17,27 @@ class FakeAccount:
     """Several fake workspaces, each with its own people, budget and faults.
 
     Args:
-        workspaces: at least one; told apart by their credentials.
+        workspaces: at least one; told apart by their credentials. Of those that share an App API key, the first answers its reads.
 
     Attributes:
         workspaces: the workspaces, for asking each of them alone.
+
+    Raises:
+        ValueError: no workspace, or two that take the same Track credentials.
     """
 
     def __init__(self, workspaces: Sequence[FakeWorkspace]) -> None:
         self.workspaces = tuple(workspaces)
-        self._by_credentials = {credentials: each for each in self.workspaces for credentials in each.credentials}
+        if not self.workspaces:
+            raise ValueError("workspaces: got none; expected at least one; try [FakeWorkspace()]")
+        self._by_credentials: dict[str, FakeWorkspace] = {}
+        for each in self.workspaces:
+            track, app = each.credentials
+            if track in self._by_credentials:
+                got = f"two with the site id {each.site_id!r} and one key"
+                raise ValueError(f"workspaces: got {got}; expected credentials that tell them apart; give each a site_id of its own")
+            self._by_credentials[track] = each
+            self._by_credentials.setdefault(app, each)
 
     def __repr__(self) -> str:
         return f"FakeAccount({len(self.workspaces)} workspaces)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -20,7 +21,7 @@ def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> C
     """*fake* as an application. It answers HTTP, and nothing else that a server may ask.
 
     A connection that a fault resets ends in a ConnectionResetError, the nearest that ASGI has; a request that is never answered waits
-    until the client goes away.
+    until the client goes away. Of one whose client goes away before it is whole, nothing is known.
 
     Args:
         fake: a workspace, or an account of several.
@@ -33,6 +34,8 @@ def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> C
         parts = []
         while (message := await receive()).get("more_body", False):
             parts.append(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            return
         body = b"".join([*parts, message.get("body", b"")])
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         reply = fake.answer(scope["method"], _path(scope), headers, body, now())
@@ -53,6 +56,8 @@ def asgi_app(fake: Answering, *, now: Callable[[], float] = time.monotonic) -> C
 
 def _path(scope: Message) -> str:
     """The path below where the application is mounted, as it was encoded, with its query."""
-    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").removeprefix(scope.get("root_path", ""))
+    raw = scope.get("raw_path")
+    # Where a server does not tell how it was encoded, it gives it decoded.
+    path = (raw.decode("latin-1") if raw else quote(scope["path"])).removeprefix(scope.get("root_path", ""))
     query = scope.get("query_string", b"").decode("latin-1")
     return f"{path}?{query}" if query else path

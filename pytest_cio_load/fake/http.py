@@ -95,8 +95,8 @@ class Reader:
         if len(parts) != 3 or not parts[0].isalpha() or not parts[2].startswith("HTTP/1."):
             raise Malformed(400, "the first line is no request")
         headers = _headers(lines)
-        wanted = headers.get("connection", "").lower()
-        keep_alive = wanted != "close" if parts[2] == "HTTP/1.1" else wanted == "keep-alive"
+        wanted = {each.strip() for each in headers.get("connection", "").lower().split(",")}
+        keep_alive = "close" not in wanted and (parts[2] == "HTTP/1.1" or "keep-alive" in wanted)
         self.wants_continue = headers.get("expect", "").lower() == "100-continue"
         path = parts[1] if parts[1].startswith("/") else "/" + parts[1].partition("//")[2].partition("/")[2]
         self._head = (parts[0], path, headers, keep_alive)

@@ -38,7 +38,7 @@ class _Asked:
 
     _served: ServedFake
     _which: int | None
-    _kind: type[Any]
+    _kind: type[Any] = FakeWorkspace
 
     def begin(self, now: float = 0.0) -> None:
         """The run begins now: faults count from here. *now* is ignored, for the other process reads a clock of its own."""
@@ -76,12 +76,11 @@ class ServedFake(_Asked):
 
     Raises:
         OSError: the port cannot be had.
-        ValueError: the settings of a workspace make no sense, or the port is none.
+        ValueError: no workspace, one whose settings make no sense, two with the same credentials, or the port is none.
     """
 
     def __init__(self, settings: Sequence[dict[str, Any]] = ({},), *, port: int = 0) -> None:
-        for each in settings:
-            FakeWorkspace(**each)  # what makes no sense is best said here, not in the other process
+        FakeAccount([FakeWorkspace(**each) for each in settings])  # what makes no sense is best said here, not in the other process
         self._served, self._which, self._kind = self, None, FakeWorkspace if len(settings) == 1 else FakeAccount
         self.https_url: str | None = None
         self.ca_file: str | None = None

@@ -82,7 +82,18 @@ def test_a_body_in_chunks() -> None:
 
 @pytest.mark.parametrize(
     ("version", "connection", "kept"),
-    [("1.1", "", True), ("1.1", "close", False), ("1.1", "Close", False), ("1.0", "", False), ("1.0", "Keep-Alive", True)],
+    [
+        ("1.1", "", True),
+        ("1.1", "close", False),
+        ("1.1", "Close", False),
+        ("1.1", "TE, close", False),
+        ("1.1", "close ,TE", False),
+        ("1.1", "disclose", True),
+        ("1.0", "", False),
+        ("1.0", "Keep-Alive", True),
+        ("1.0", "TE,Keep-Alive", True),
+        ("1.0", "keep-alive, close", False),
+    ],
 )
 def test_whether_the_connection_is_kept(version: str, connection: str, kept: bool) -> None:
     """As the version and the client say."""
@@ -159,3 +170,77 @@ def test_a_reply_as_bytes(status: int, keep_alive: bool, bare: bool, answer: byt
 def test_a_204_has_no_length() -> None:
     """As HTTP has it."""
     assert written(204, {}, b"", keep_alive=True) == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
+def fed_in_two(data: bytes, cut: int) -> list[Incoming]:
+    reader, found = Reader(), []
+    for piece in (data[:cut], data[cut:]):
+        reader.feed(piece)
+        while (request := reader.next()) is not None:
+            found.append(request)
+    return found
+
+
+@pytest.mark.parametrize("data", [PUT + CHUNKS + GET, GET + b"\r\n" + PUT, CHUNKS + CHUNKS], ids=["all", "empty line", "chunks"])
+def test_cut_at_every_place(data: bytes) -> None:
+    """Within a line's end, a chunk's size, a trailer: nothing changes."""
+    assert all(fed_in_two(data, cut) == read(data) for cut in range(len(data) + 1))
+
+
+@given(st.lists(st.binary(min_size=1, max_size=50), max_size=8), st.booleans())
+def test_any_body_comes_out_of_its_chunks(pieces: list[bytes], upper: bool) -> None:
+    """Even one that looks like chunks, or like a request."""
+    form = "%X" if upper else "%x"
+    chunks = b"".join((form % len(piece)).encode() + b"\r\n" + piece + b"\r\n" for piece in pieces)
+    requests = read(head("POST /a HTTP/1.1", "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n" + GET)
+    assert [request.body for request in requests] == [b"".join(pieces), b""]
+
+
+@given(st.binary(max_size=200))
+def test_any_counted_body(body: bytes) -> None:
+    """Is what its length says, and what follows is the next request."""
+    requests = read(head("PUT /a HTTP/1.1", f"Content-Length: {len(body)}") + body + GET)
+    assert [(request.path, request.body) for request in requests] == [("/a", body), ("/b", b"")]
+
+
+def test_the_largest_body() -> None:
+    """Is taken; one byte more is not."""
+    assert len(read(head("PUT / HTTP/1.1", f"Content-Length: {LARGEST_BODY}") + bytes(LARGEST_BODY))[0].body) == LARGEST_BODY
+
+
+def test_chunks_beyond_the_largest_body() -> None:
+    """Are refused by their sum, before the last of them has come."""
+    size = LARGEST_BODY // 4 + 1
+    chunk = b"%x\r\n" % size + bytes(size) + b"\r\n"
+    with pytest.raises(Malformed, match="the body is too large"):
+        read(head("PUT / HTTP/1.1", "Transfer-Encoding: chunked") + chunk * 3 + b"%x\r\n" % size)
+
+
+def test_the_largest_head() -> None:
+    """Is taken; one byte more is not."""
+    first = "GET / HTTP/1.1\r\na: "
+    assert len(read(head(first + "x" * (LARGEST_HEAD - len(first))))) == 1
+    with pytest.raises(Malformed, match="the head of the request is too large"):
+        read(head(first + "x" * (LARGEST_HEAD - len(first) + 1)))
+
+
+def test_a_body_too_large_is_refused_before_it_is_sent() -> None:
+    """A client that asks first is not told to go on."""
+    reader = Reader()
+    reader.feed(head("PUT / HTTP/1.1", "Expect: 100-continue", f"Content-Length: {LARGEST_BODY + 1}"))
+    with pytest.raises(Malformed) as caught:
+        reader.next()
+    assert caught.value.status == 413
+
+
+def test_a_length_said_twice_alike() -> None:
+    """Is one length."""
+    assert read(head("PUT / HTTP/1.1", "Content-Length: 2", "content-length: 2") + b"{}")[0].body == b"{}"
+
+
+def test_what_is_malformed_tells_nothing_of_a_person() -> None:
+    """A path or a header may hold an identifier, and the reason is sent and logged."""
+    for lines in (["PUT /ada@example.com HTTP/9"], ["PUT / HTTP/1.1", "ada@example.com"], ["PUT / HTTP/1.1", "content-length: ada"]):
+        with pytest.raises(Malformed) as caught:
+            read(head(*lines))
+        assert "ada" not in str(caught.value)

@@ -227,3 +227,59 @@ def test_no_port(port: int) -> None:
     """Got, expected, nearest."""
     with pytest.raises(ValueError, match=f"port: got {port}; expected a whole number from 0 to 65535; use 0 for a free one"):
         asyncio.run(serve(make_fake(), port=port))
+
+
+def exchange(fake: FakeWorkspace, sent: bytes) -> bytes:
+    """All that comes back on one connection until the server ends it."""
+    received = b""
+
+    async def all_of_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal received
+        writer.write(sent)
+        received = await reader.read()
+
+    talk(fake, all_of_it)
+    return received
+
+
+@pytest.mark.parametrize("lines", [["Connection: TE, close"], ["Connection: close"]])
+def test_what_follows_the_last_request_is_not_read(lines: list[str]) -> None:
+    """A client that says it is the last must not be served more."""
+    fake = make_fake()
+    assert exchange(fake, put("u1", *lines, "Content-Length: 2") + put("u2")).count(b"HTTP/1.1 200 OK") == 1
+    assert list(fake.people) == ["u1"]
+
+
+def test_a_client_of_http_1_0() -> None:
+    """Is answered, and the connection ended."""
+    answered = exchange(make_fake(), put("u1").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answered.endswith(b"\r\nconnection: close\r\n\r\n{}\n")
+
+
+def test_an_answer_without_a_body() -> None:
+    """A 204 has no length, and the next answer on the connection is read right."""
+    form = b'{"data":{"email":"f@example.com"}}'
+    submit = put("u1", body=form, method="POST").replace(b"customers/u1", b"forms/f1/submit")
+    answered = exchange(make_fake(), submit + put("u1", "Connection: close", "Content-Length: 2"))
+    assert answered.startswith(b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+def test_connections_at_once() -> None:
+    """A slow answer on one holds up none of the others, and each gets its own."""
+    fake = make_fake(latency="identify=1h,*=0ms")
+
+    async def several(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(put("slow"))
+        await writer.drain()
+        while not fake.requests:
+            await asyncio.sleep(0)
+        others = await asyncio.gather(*(asyncio.open_connection(*writer.get_extra_info("peername")) for _ in range(50)))
+        for _, other in others:
+            other.write(put("u", method="DELETE", body=b"") * 3)
+        assert [(await answer(each))[0] for each, _ in others for _ in range(3)] == [200] * 150
+        for _, other in others:
+            other.close()
+
+    talk(fake, several)
+    assert fake.received("delete") == 150
