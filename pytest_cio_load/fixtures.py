@@ -8,6 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.calls import BlockingCalls, Calls
+    from pytest_cio_load.customerio.client import AppClient
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
@@ -36,6 +37,14 @@ def cio_sync(request: pytest.FixtureRequest, cio_target: str) -> BlockingCalls:
     from pytest_cio_load.session import case_of
 
     return case_of(request.node).aim(cio_target).sync_client
+
+
+@pytest.fixture
+def cio_app(request: pytest.FixtureRequest, cio_target: str) -> AppClient:
+    """Reads through the App API, within its own budget of 10/s: ``await cio_app.customer_attributes(…)``, ``activities(…)``, …"""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).aim(cio_target).app_client
 
 
 @pytest.fixture

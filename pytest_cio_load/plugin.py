@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_cio_load.fixtures import cio, cio_fake, cio_load, cio_sync, cio_target
+from pytest_cio_load.fixtures import cio, cio_app, cio_fake, cio_load, cio_sync, cio_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["cio", "cio_fake", "cio_load", "cio_sync", "cio_target"]
+__all__ = ["cio", "cio_app", "cio_fake", "cio_load", "cio_sync", "cio_target"]
 
 MARK = "cio_load"
 FIXTURES = frozenset(__all__)
@@ -28,7 +28,7 @@ _MARKER_HELP = (
     "drive the test's body as an open-model load and hold it to these promises."
 )
 _WORKSPACE_HELP = (
-    "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces): the workspace that cio, cio_sync and the mock "
+    "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces, processing_lag): what cio, cio_sync and the fake "
     "stand for, how long a request may take, and how many such workspaces share the people."
 )
 

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
     import pytest
 
+SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
+"""Credentials of the fake, also sent to servers on loopback: no real ones are ever needed for either."""
+
 MODES = ("load", "once", "skip")
 CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
 WIRES = ("auto", "pyreqwest", "aiohttp", "httpx")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
 _OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire")
-WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces")
+WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces", "processing_lag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Settings:
         timeout: seconds that one request may wait for its answer.
         wire: the engine that requests to a server travel by.
         workspaces: how many of them share the people, each with this budget.
+        processing_lag: how long until the fake's App API shows a change, as text or seconds.
     """
 
     mode: str = "load"
@@ -56,6 +60,34 @@ class Settings:
     timeout: float = 10.0
     wire: str = "auto"
     workspaces: int = 1
+    processing_lag: str | float = 0
+
+    @property
+    def site_ids(self) -> list[str]:
+        """Made-up site ids, one per workspace."""
+        return [SITE_ID] if self.workspaces == 1 else [f"{SITE_ID}-{number}" for number in range(self.workspaces)]
+
+    def fakes(self, seed: int) -> list[dict[str, Any]]:
+        """What the fake workspaces are made with, one each."""
+        return [
+            {
+                "site_id": site_id,
+                "api_key": API_KEY,
+                "app_key": app_key(site_id),
+                "limit": self.limit,
+                "over_budget": self.over_budget,
+                "latency": self.latency,
+                "processing_lag": self.processing_lag,
+                "seed": seed + number,
+                "environment_id": number + 1,
+            }
+            for number, site_id in enumerate(self.site_ids)
+        ]
+
+
+def app_key(site_id: str) -> str:
+    """The made-up App API key of a workspace."""
+    return f"{site_id}-app-key"
 
 
 def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None = None) -> Settings:
@@ -104,6 +136,8 @@ def _with_workspace(settings: Settings, workspace: Mapping[str, object], problem
             settings = replace(settings, over_budget=_one_of(where, value, OVER_BUDGET, problems) or "accept")
         elif keyword == "region":
             settings = replace(settings, region=_one_of(where, value, REGIONS, problems) or "us")
+        elif keyword == "processing_lag":
+            settings = replace(settings, processing_lag=_seconds(where, value, problems))
         elif keyword == "workspaces":
             settings = replace(settings, workspaces=_whole(where, value, problems))
         elif keyword == "timeout":

@@ -7,39 +7,35 @@ from functools import cached_property
 from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
-from pytest_cio_load.customerio.api import Region, Workspace
 from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.customerio.workspaces import AppAccess, Region, Workspace
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.load.clock import real_seconds
 from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
+from pytest_cio_load.settings import API_KEY, app_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_cio_load.customerio.client import CallRecord, Client, SyncClient
+    from pytest_cio_load.customerio.client import AppClient, CallRecord, Client, SyncClient
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
     from pytest_cio_load.customerio.wire import SyncWire, Wire
+    from pytest_cio_load.customerio.workspaces import Access
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.settings import Settings
 
-FIXTURES = frozenset({"cio", "cio_sync", "cio_fake"})
-SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
-"""Credentials of the mock, also sent to servers on loopback: no real ones are ever needed for either."""
-
+FIXTURES = frozenset({"cio", "cio_sync", "cio_app", "cio_fake"})
 _UNHURRIED = 3600.0
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
 _PERSISTENT = Retry(attempts=16, base=0.2, cap=2.0, budget=10.0)
 """Outlasts an outage of some seconds, and fails within ten: it is the budget that ends a call, not the number of attempts."""
-
-
-def _site_ids(number: int) -> list[str]:
-    return [SITE_ID] if number == 1 else [f"{SITE_ID}-{index}" for index in range(number)]
 
 
 def used_by(fixtures: Iterable[str]) -> bool:
@@ -66,8 +62,10 @@ class Target:
         url = self._served.url if self._served is not None else None if self._in_process else settings.target
         self._workspaces = [
             Workspace(site_id, API_KEY, Region(settings.region), limit=settings.limit, pace=settings.pace, url=url)
-            for site_id in _site_ids(settings.workspaces)
+            for site_id in settings.site_ids
         ]
+        first = app_key(settings.site_ids[0])
+        self._app_access = AppAccess(first, Region(settings.region), url=url)
         self._buckets = self._fresh_buckets()
         # A server keeps people from one run to the next, so there each run needs names of its own; the fake starts empty.
         self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
@@ -87,6 +85,8 @@ class Target:
         for client in self._clients():
             for member in client.members:
                 member.bucket = self._buckets[member.workspace.site_id]
+        if "app_client" in self.__dict__:
+            self.app_client.bucket = Bucket(self._app_access.rate, self._app_access.burst)
         if self._is_ours and (self._served is not None or "fake" in self.__dict__):
             self.fake.begin(now())
 
@@ -105,29 +105,13 @@ class Target:
         from pytest_cio_load.fake.account import FakeAccount
         from pytest_cio_load.fake.workspace import FakeWorkspace
 
-        made = [FakeWorkspace(**each) for each in self._fake_settings()]
+        made = [FakeWorkspace(**each) for each in self._settings.fakes(self._seed)]
         return made[0] if len(made) == 1 else FakeAccount(made)
 
     def _serve(self) -> ServedFake:
         from pytest_cio_load.fake.served import ServedFake
 
-        return ServedFake(self._fake_settings())
-
-    def _fake_settings(self) -> list[dict[str, Any]]:
-        settings = self._settings
-        return [
-            {
-                "site_id": site_id,
-                "api_key": API_KEY,
-                "app_key": f"{site_id}-app-key",
-                "limit": settings.limit,
-                "over_budget": settings.over_budget,
-                "latency": settings.latency,
-                "seed": self._seed + number,
-                "environment_id": number + 1,
-            }
-            for number, site_id in enumerate(_site_ids(settings.workspaces))
-        ]
+        return ServedFake(self._settings.fakes(self._seed))
 
     def need_fake(self) -> FakeWorkspace | FakeAccount | ServedFake:
         """The fake, for a test that looks into it. Raises ContractError when the target is a server of the author's own."""
@@ -150,6 +134,17 @@ class Target:
     def sync_client(self) -> SyncClient | SyncRoutedClient:
         """The blocking client."""
         return self._sync_client()
+
+    @cached_property
+    def app_client(self) -> AppClient:
+        """Reads through the App API of the workspace, the first of several, within that API's own budget."""
+        from pytest_cio_load.customerio.client import AppClient
+
+        access = self._app_access
+        bucket = Bucket(access.rate, access.burst)
+        return AppClient(
+            access, self._wire(access, False), bucket=bucket, on_call=self._count, rng=self._rng("app"), now=self._time
+        )
 
     def _clients(self) -> Iterator[Any]:
         for name in ("client", "sync_client"):
@@ -205,7 +200,7 @@ class Target:
     def _patience(self, cleaning: bool) -> float:
         return _UNHURRIED if cleaning and self._is_ours else self._settings.timeout
 
-    def _wire(self, workspace: Workspace, unhurried: bool) -> Wire:
+    def _wire(self, workspace: Access, unhurried: bool) -> Wire:
         from pytest_cio_load.customerio.engines import make_wire
 
         if not self._in_process:
@@ -213,10 +208,10 @@ class Target:
         from pytest_cio_load.fake.doors import async_door
 
         sleep = _no_sleep if unhurried else asyncio.sleep
-        door = async_door(self._model, host=workspace.region.track_host, now=self._time, sleep=sleep)
+        door = async_door(self._model, host=urlsplit(workspace.base_url).netloc, now=self._time, sleep=sleep)
         return make_wire(workspace, transport=door, timeout=self._patience(unhurried))
 
-    def _sync_wire(self, workspace: Workspace, unhurried: bool) -> SyncWire:
+    def _sync_wire(self, workspace: Access, unhurried: bool) -> SyncWire:
         from pytest_cio_load.customerio.engines import make_sync_wire
 
         if not self._in_process:
@@ -224,7 +219,7 @@ class Target:
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}
-        door = sync_door(self._model, host=workspace.region.track_host, now=self._time, **waits)
+        door = sync_door(self._model, host=urlsplit(workspace.base_url).netloc, now=self._time, **waits)
         return make_sync_wire(workspace, transport=door, timeout=self._patience(unhurried))
 
     @property
@@ -267,6 +262,8 @@ class Target:
             await cleaner.aclose()
         for client in self._clients():
             await client.aclose() if hasattr(client, "aclose") else client.close()
+        if "app_client" in self.__dict__:
+            await self.app_client.aclose()
 
     def close(self) -> None:
         """Delete the made-up people and close every connection; for sync tests."""

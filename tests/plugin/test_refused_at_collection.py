@@ -164,7 +164,7 @@ REFUSED_BY_KIND = {
     ),
     "a workspace keyword": (
         "@pytest.mark.cio_workspace(limt=5)\n@pytest.mark.cio_load(rate=80, duration=60)\nasync def test_it(cio): pass",
-        "cio_workspace(limt)=5: expected one of limit, pace, over_budget, region, timeout, workspaces; did you mean limit?",
+        "cio_workspace(limt)=5: expected one of limit, pace, over_budget, region, timeout, workspaces, processing_lag; did you mean limit?",
     ),
     "a workspace limit": (
         "@pytest.mark.cio_workspace(limit=0)\n@pytest.mark.cio_load(rate=80, duration=60)\nasync def test_it(cio): pass",

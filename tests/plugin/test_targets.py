@@ -151,3 +151,26 @@ def test_what_cannot_be_instrumented(pytester: pytest.Pytester, run: Callable[..
     """)
     told = " ".join(line.strip() for line in run().outlines)
     assert "TypeError: instrument: got object, expected an httpx, httpx2 or requests client; pass the client or session itself" in told
+
+
+@pytest.mark.parametrize("target", ["mock", "fake"])
+def test_reading_through_the_app_api(pytester: pytest.Pytester, runs: Callable[..., dict[str, Any]], target: str) -> None:
+    """Within its own budget; a change shows once the processing lag is over, and reads are calls of the contract too."""
+    pytester.makepyfile(f"""
+        import asyncio
+        import pytest
+
+        @pytest.mark.cio_workspace(processing_lag="300ms", limit="1000/s")
+        @pytest.mark.cio_load(rate=4, duration=2, target="{target}", latency="1ms", max="60s",
+                              thresholds={{"customers_by_email": "count==16", "delivery": "lost==0"}})
+        async def test_it(cio, cio_app, cio_load):
+            user = cio_load.user
+            await cio.identify(user.id, email=user.email)
+            cio_load.check("not yet", not await cio_app.customers_by_email(user.email))
+            await asyncio.sleep(0.4)
+            found = await cio_app.customers_by_email(user.email)
+            assert [customer.id for customer in found] == [user.id]
+    """)
+    document = runs()["test_it"]
+    assert document["verdict"] == "kept", document["headline"]
+    assert document["metrics"]["checks"]["rate"] == 1
