@@ -156,7 +156,7 @@ def _notes(doc: Document, width: int) -> Iterator[Line]:
 
 
 def _delivered(delivery: dict[str, Any]) -> str:
-    parts = [f"{show_count(delivery['received'])} requests received by the mock", f"{show_count(delivery['applied'])} applied"]
+    parts = [f"{show_count(delivery['received'])} requests received by the fake", f"{show_count(delivery['applied'])} applied"]
     parts += [f"{show_count(delivery[name])} {name}" for name in ("rejected", "dropped", "duplicates") if delivery.get(name)]
     return ", ".join(parts)
 

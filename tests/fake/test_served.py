@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from pytest_cio_load.fake import served as module
 from pytest_cio_load.fake.served import ServedFake
 from pytest_cio_load.fake.workspace import FakeWorkspace
 
@@ -58,7 +57,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
             super().__init__(*arguments, **keywords)
             processes.append(self)
 
-    monkeypatch.setattr(module.subprocess, "Popen", Noted)
+    monkeypatch.setattr(subprocess, "Popen", Noted)
     return processes
 
 

@@ -15,7 +15,7 @@ from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.reports.terminal import STYLES, Line, failure, plain, section, summary_line
 
 SENT = {"sent": 200, "received": 200, "applied": 200, "rejected": 0, "dropped": 0, "duplicates": 0}
-RECEIVED = "  • 200 requests received by the mock"
+RECEIVED = "  • 200 requests received by the fake"
 HOSTILE = ["x" * 200, "tests/" + "sehr_länglich-" * 14 + "ß.py::test_größe[→×✓ “a b”]", "a b " * 60, "p" * 79 + " " + "q" * 120]
 
 
@@ -39,7 +39,7 @@ contract kept: 4 of 4 promises
   service        100   50.0 ms   50.0 ms   50.0 ms   50.0 ms   50.0 ms
   dropped 0%, errors 0%, iterations 100, on_time 100%
 
-  • 200 requests received by the mock, 200 applied
+  • 200 requests received by the fake, 200 applied
   • 100 made-up people deleted"""
 
 BROKEN = """\
@@ -222,7 +222,7 @@ def test_a_clause_without_samples_is_marked(runs: Any) -> None:
         ({"delivery": SENT | {"applied": 150, "rejected": 50}}, f"{RECEIVED}, 150 applied, 50 rejected"),
         (
             {"delivery": SENT | {"dropped": 3, "duplicates": 4}},
-            "  • 200 requests received by the mock, 200 applied, 3 dropped, 4 duplicates",
+            "  • 200 requests received by the fake, 200 applied, 3 dropped, 4 duplicates",
         ),
         ({"notes": ("look here",)}, "  • look here"),
     ],
