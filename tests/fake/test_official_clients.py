@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from async_customerio import AsyncCustomerIO
+from async_customerio.errors import AsyncCustomerIOError
 from async_customerio.track.v2 import Actions
 from customerio import CustomerIO
 
@@ -60,11 +61,11 @@ def test_the_official_client_is_covered() -> None:
 def test_the_official_client(served: ServedFake, port: int, method: str) -> None:
     """One request each, taken and applied or, as Customer.io does with some, taken and left."""
     client = CustomerIO("site", "key", host="127.0.0.1", port=port)
-    before = served.received()
+    received, rejected = served.received(), served.rejected()
     OFFICIAL[method](client)
     client.http.close()
-    assert served.received() == before + 1
-    assert served.rejected() == 0
+    assert served.received() == received + 1
+    assert served.rejected() == rejected
 
 
 UNOFFICIAL: dict[str, Callable[[AsyncCustomerIO], Any]] = {
@@ -91,26 +92,75 @@ UNOFFICIAL: dict[str, Callable[[AsyncCustomerIO], Any]] = {
 }
 
 
+PERSON, THING = {"id": "hedy"}, {"object_type_id": "1", "object_id": "acme"}
+RELATED = [{"identifiers": {"object_type_id": "1", "object_id": "acme"}}]
+OWNED = [{"identifiers": {"id": "hedy"}}]
+
+UNOFFICIAL_V2: dict[str, Callable[[Any], Any]] = {
+    "identify_person": lambda v2: v2.identify_person(PERSON, email="hedy@example.com"),
+    "track_person_event": lambda v2: v2.track_person_event(PERSON, "opened"),
+    "person_pageview": lambda v2: v2.person_pageview(PERSON, "https://example.com/"),
+    "person_screen": lambda v2: v2.person_screen(PERSON, "home"),
+    "add_person_device": lambda v2: v2.add_person_device(PERSON, "phone", "ios"),
+    "delete_person_device": lambda v2: v2.delete_person_device(PERSON, "phone"),
+    "identify_object": lambda v2: v2.identify_object(THING, name="Acme"),
+    "track_object_event": lambda v2: v2.track_object_event(THING, "grew"),
+    "add_person_relationships": lambda v2: v2.add_person_relationships(PERSON, RELATED),
+    "delete_person_relationships": lambda v2: v2.delete_person_relationships(PERSON, RELATED),
+    "add_object_relationships": lambda v2: v2.add_object_relationships(THING, OWNED),
+    "delete_object_relationships": lambda v2: v2.delete_object_relationships(THING, OWNED),
+    "delete_object": lambda v2: v2.delete_object(THING),
+    "merge_persons": lambda v2: v2.merge_persons(PERSON, {"id": "ydeh"}),
+    "suppress_person": lambda v2: v2.suppress_person({"id": "kurt"}),
+    "unsuppress_person": lambda v2: v2.unsuppress_person({"id": "kurt"}),
+    "send_entity": lambda v2: v2.send_entity({"type": "person", "action": "identify", "identifiers": PERSON, "attributes": {}}),
+    "send_batch": lambda v2: v2.send_batch([{"type": "person", "action": "identify", "identifiers": PERSON, "attributes": {}}]),
+    "delete_person": lambda v2: v2.delete_person(PERSON),
+}
+
+
 def test_the_unofficial_client_is_covered() -> None:
-    """Every public method that makes a call is in the table; those under ``v2`` send entities and batches as these do."""
+    """Every public method that makes a call is in one of the tables."""
     names = {name for name in dir(AsyncCustomerIO) if name.islower() and not name.startswith("_")}
     assert names - NO_CALLS - {"v2"} == set(UNOFFICIAL)
+    v2 = AsyncCustomerIO("site", "key").v2
+    assert {name for name in dir(v2) if name.islower() and not name.startswith("_")} == set(UNOFFICIAL_V2)
 
 
-@pytest.mark.parametrize("method", UNOFFICIAL)
-def test_the_unofficial_client(served: ServedFake, port: int, method: str) -> None:
-    """The async one of another maker."""
+CALLS = {
+    **UNOFFICIAL,
+    **{f"v2.{name}": lambda client, call=call: call(client.v2) for name, call in UNOFFICIAL_V2.items()},
+}
 
+
+UNDOCUMENTED = "v2.track_object_event"
+
+
+def _call(method: str, port: int) -> None:
     async def call() -> None:
         client = AsyncCustomerIO("site", "key", host="127.0.0.1", port=port)
         try:
-            made = UNOFFICIAL[method](client)
+            made = CALLS[method](client)
             if inspect.isawaitable(made):
                 await made
         finally:
             await client.close()
 
-    before = served.received()
     asyncio.run(call())
-    assert served.received() == before + 1
-    assert served.rejected() == 0
+
+
+@pytest.mark.parametrize("method", sorted(CALLS.keys() - {UNDOCUMENTED}))
+def test_the_unofficial_client(served: ServedFake, port: int, method: str) -> None:
+    """The async one of another maker: one request each, taken, and none refused."""
+    received, rejected = served.received(), served.rejected()
+    _call(method, port)
+    assert served.received() == received + 1
+    assert served.rejected() == rejected
+
+
+def test_an_action_that_customerio_does_not_document(served: ServedFake, port: int) -> None:
+    """It offers events of objects; the documented actions of an object have none, so the fake refuses it as it refuses any other."""
+    rejected = served.rejected()
+    with pytest.raises(AsyncCustomerIOError, match="action must be one of identify, delete, add_relationships, delete_relationships"):
+        _call(UNDOCUMENTED, port)
+    assert served.rejected() == rejected + 1
