@@ -4,6 +4,11 @@
     ├── ContractError      the marker makes no sense; found at collection, before any load (also a ValueError)
     ├── ContractBroken     a promise was not kept (also an AssertionError: it fails the test)
     ├── Inconclusive       the run cannot tell whether the promise was kept; never a pass
+    ├── QueueError         the queue did not do what was asked of it
+    │   ├── QueueUnavailable   it cannot be reached (also a ConnectionError)
+    │   ├── QueueFull          it holds as much as it may
+    │   ├── QueueReadOnly      the server is a replica
+    │   └── QueueMismatch      another form of queue is there already
     └── CustomerIOError    a call to Customer.io failed
         ├── InvalidOperation   refused here, before anything was sent (also a ValueError)
         ├── Unreachable        no answer: refused connection, reset, time-out
@@ -72,6 +77,26 @@ class ContractBroken(CioLoadError, AssertionError):
 
 class Inconclusive(CioLoadError):
     """The run cannot tell whether the contract was kept; the text names the reason and the remedy."""
+
+
+class QueueError(CioLoadError):
+    """The queue did not do what was asked of it. The text names no job's content."""
+
+
+class QueueUnavailable(QueueError, ConnectionError):
+    """The queue cannot be reached."""
+
+
+class QueueFull(QueueError):
+    """The queue holds as much as it may: its depth as declared, or its server's memory."""
+
+
+class QueueReadOnly(QueueError):
+    """The server takes no writes: it is a replica."""
+
+
+class QueueMismatch(QueueError, ValueError):
+    """The queue that is there was made with other settings than the ones asked for."""
 
 
 class CustomerIOError(CioLoadError):
