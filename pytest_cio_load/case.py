@@ -18,10 +18,11 @@ from pytest_cio_load.errors import ContractBroken, ContractError, Inconclusive, 
 from pytest_cio_load.load.clock import VirtualClock, WallClock, supports_virtual_time
 from pytest_cio_load.load.driver import Driver
 from pytest_cio_load.load.iteration import CURRENT, CurrentIteration, Iteration
+from pytest_cio_load.load.run import End
 from pytest_cio_load.load.schedule import Arrival
 from pytest_cio_load.load.threads import ThreadDriver
 from pytest_cio_load.measurement import Measurement, Subject
-from pytest_cio_load.reports.document import Document, document
+from pytest_cio_load.reports.document import Document, document, properties
 from pytest_cio_load.reports.live import live
 from pytest_cio_load.reports.terminal import Telling, plain, section
 from pytest_cio_load.safety.aim import problem_with, problem_with_clock
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
     from pytest_cio_load.load.run import Ending
+    from pytest_cio_load.queueing import QueueUnderTest
     from pytest_cio_load.safety.ledger import User
     from pytest_cio_load.settings import Settings
 
@@ -43,7 +45,6 @@ SYNC_IN_FLIGHT = 64
 """Threads of a sync test, unless it says otherwise."""
 
 LET_THROUGH = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception)
-_PROPERTIES = {"p95_ms": "p(95)", "p99_ms": "p(99)"}
 
 
 class Case:
@@ -76,6 +77,13 @@ class Case:
         target = Target(self.settings, seed=self.seed, on_call=self._on_call)
         self.item.addfinalizer(target.stop)
         return target
+
+    @cached_property
+    def queue(self) -> QueueUnderTest:
+        """The pipeline; made when a fixture asks for it."""
+        from pytest_cio_load.queueing import QueueUnderTest
+
+        return QueueUnderTest(self.settings.queue, self.target, seed=self.seed, on_call=self._on_call)
 
     def aim(self, target: str) -> Target:
         """The target, which a fixture of the author's own may have named only now.
@@ -121,8 +129,12 @@ class Case:
                 await body(**its_own)
 
         with turn(alone=self.drives and clock.name == "wall"), clock if isinstance(clock, VirtualClock) else nullcontext():
+            if self._has_queue:
+                await self.queue.open()
             self._begin(clock)
             try:
+                if self._has_queue:
+                    await self.queue.begin(lambda: clock.now() / 1_000_000)
                 if not self.drives:
                     await iterate(Arrival(0, 0))
                     return
@@ -130,11 +142,22 @@ class Case:
                 with live(self.item.config, self.measurement, self.item.name) as progress:
                     load = self.measurement.load(let_through=LET_THROUGH, progress=progress)
                     ending = await Driver(load, iterate, self.measurement.recorder, clock).run()
+                    if self._has_queue:
+                        await self._drain(ending)
             finally:
                 self._stop()
+                if self._has_queue:
+                    await self.queue.close()
                 if self._has_target:
                     await self.target.aclose()
         self.conclude(ending)
+
+    async def _drain(self, ending: Ending) -> None:
+        """Give the queue the time to become empty, and record what became of its jobs; of a run cut short there is nothing to say."""
+        assert self.measurement is not None
+        if ending.end is End.COMPLETE:
+            for name, value in (await self.queue.measured(await self.queue.drain(ending.lasted / 1_000_000))).items():
+                self.measurement.recorder.queue(name, value)
 
     def run_sync(self, body: Callable[..., object], arguments: dict[str, Any]) -> None:
         """Drive a sync body on threads, or run it once."""
@@ -176,6 +199,10 @@ class Case:
     def _has_target(self) -> bool:
         return "target" in self.__dict__
 
+    @property
+    def _has_queue(self) -> bool:
+        return "queue" in self.__dict__
+
     def _choose_clock(self, loop: asyncio.AbstractEventLoop) -> WallClock | VirtualClock:
         asked = self._asked_clock
         if asked == "virtual":
@@ -184,6 +211,7 @@ class Case:
             except ValueError as error:
                 raise ContractError([Problem("clock", "'virtual'", "asyncio's own event loop", str(error))]) from None
         skips = asked is None and self.contract is not None and self.settings.target == "mock" and used_by(self.item.fixturenames)
+        skips = skips and (self.settings.queue.skips_time or not self._has_queue)
         return VirtualClock(loop) if skips and supports_virtual_time(loop) else WallClock()
 
     def _begin(self, clock: WallClock | VirtualClock) -> None:
@@ -206,7 +234,8 @@ class Case:
             seed=self.seed,
             max_in_flight=contract.max_in_flight or default,
             pace=self.settings.pace or self.settings.limit if uses_target else None,
-            calls_expected=not {"cio", "cio_sync"}.isdisjoint(arguments_of(self.item)),
+            calls_expected=not {"cio", "cio_sync", "cio_queue", "cio_batch"}.isdisjoint(arguments_of(self.item)),
+            queued=self._has_queue,
         )
 
     @contextmanager
@@ -235,7 +264,7 @@ class Case:
         self.item.add_report_section("call", "cio-load", plain(section(self.document)))
         # In place of those of an earlier run, where a plugin runs a test again.
         others = [prop for prop in self.item.user_properties if not prop[0].startswith("cio_load.")]
-        self.item.user_properties[:] = [*others, *_properties(self.document)]
+        self.item.user_properties[:] = [*others, *properties(self.document)]
         if run.verdict.outcome is Outcome.BROKEN:
             raise ContractBroken(str(Telling(self.document)))
         if run.verdict.outcome is Outcome.INCONCLUSIVE:
@@ -260,16 +289,3 @@ class _Unmeasured:
 
     def declare(self, name: str, kind: object, unit: str = "") -> None:
         """Nothing."""
-
-
-def _properties(doc: Document) -> list[tuple[str, object]]:
-    """The run in a few plain values, for JUnit and whoever reads reports."""
-    response = doc["metrics"].get("response", {})
-    return [
-        ("cio_load.verdict", doc["verdict"]),
-        ("cio_load.headline", doc["headline"]),
-        ("cio_load.clock", doc["clock"]),
-        ("cio_load.target", doc["target"]),
-        *((f"cio_load.{name}", doc["iterations"][name]) for name in ("planned", "measured", "failed", "dropped")),
-        *((f"cio_load.{name}", response[column]) for name, column in _PROPERTIES.items() if response),
-    ]

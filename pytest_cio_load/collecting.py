@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     from pytest_cio_load.metrics.kinds import Metric
 
 MARK = "cio_load"
-WORKSPACE_MARK = "cio_workspace"
+WORKSPACE_MARK, QUEUE_MARK = "cio_workspace", "cio_queue"
 
 
 def settings_of(item: pytest.Function) -> Settings:
     """The settings of one test. What its contract says of target and latency comes first."""
-    workspace: dict[str, object] = {}
-    for mark in reversed(list(item.iter_markers(WORKSPACE_MARK))):
-        workspace.update(mark.kwargs)
-    settings = read_settings(item.config, workspace)
+    settings = read_settings(item.config, _said(item, WORKSPACE_MARK), _said(item, QUEUE_MARK))
     marks = merge([mark.kwargs for mark in item.iter_markers(MARK)])
     target, latency = marks.get("target"), marks.get("latency")
     if target is not None:
@@ -38,6 +35,14 @@ def settings_of(item: pytest.Function) -> Settings:
     if latency is not None:
         settings = replace(settings, latency=latency if isinstance(latency, str) else f"{latency}ms")
     return settings
+
+
+def _said(item: pytest.Function, name: str) -> dict[str, object]:
+    """The keywords of all markers of that name; the closest wins."""
+    said: dict[str, object] = {}
+    for mark in reversed(list(item.iter_markers(name))):
+        said.update(mark.kwargs)
+    return said
 
 
 def contract_of(item: pytest.Function) -> Contract | None:
@@ -119,6 +124,9 @@ def _problems_with_client(item: pytest.Function) -> Iterator[Problem]:
     arguments = arguments_of(item)
     if "cio" in arguments and not is_async(item) and not inspect.isasyncgenfunction(item.function):
         yield Problem("cio", "", "an async test, which can await it", "use cio_sync, or make the test async def")
+    if not is_async(item) and not inspect.isasyncgenfunction(item.function):
+        for name in sorted({"cio_queue", "cio_batch"} & set(item.fixturenames)):
+            yield Problem(name, "", "an async test, which can await it", "make the test async def")
     if "cio_sync" in arguments and is_async(item):
         yield Problem("cio_sync", "", "a sync test: it would stop the event loop of this one", "use cio, and await its calls")
 
@@ -135,7 +143,12 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
     wrong = problem_with(settings.target)
     if wrong is not None:
         yield wrong
-    if (contract.clock or settings.clock) == "virtual":
+    asked = contract.clock or settings.clock
+    if asked == "virtual" and "cio_queue" in item.fixturenames and not settings.queue.skips_time:
+        yield Problem("clock", "'virtual'", "cio_queue(engine='memory'): a server answers in real time", "use clock='wall'")
+    if settings.queue.processes and settings.target == "mock" and "cio_queue" in item.fixturenames:
+        yield Problem("cio_queue(processes)", "True", "a target that other processes can reach, not the mock", "add target='fake'")
+    if asked == "virtual":
         yield from _problems_with_virtual_time(item, settings)
     try:
         parse(settings.latency)

@@ -9,10 +9,12 @@ import pytest
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.calls import BlockingCalls, Calls
     from pytest_cio_load.customerio.client import AppClient
+    from pytest_cio_load.customerio.senders import BatchSender
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.load.iteration import Iteration
+    from pytest_cio_load.queueing import QueueUnderTest
 
 
 @pytest.fixture
@@ -65,3 +67,21 @@ def cio_fake(request: pytest.FixtureRequest, cio_target: str) -> FakeWorkspace |
     from pytest_cio_load.session import case_of
 
     return case_of(request.node).aim(cio_target).need_fake()
+
+
+@pytest.fixture
+def cio_queue(request: pytest.FixtureRequest, cio_target: str) -> QueueUnderTest:
+    """The queue-backed pipeline: its calls enqueue, its workers send; what it is made of says the marker ``cio_queue``."""
+    from pytest_cio_load.session import case_of
+
+    case = case_of(request.node)
+    case.aim(cio_target)
+    return case.queue
+
+
+@pytest.fixture
+def cio_batch(request: pytest.FixtureRequest, cio_target: str) -> BatchSender:
+    """Sends many operations in few requests: ``async for outcome in cio_batch.send(operations)``; in async tests."""
+    from pytest_cio_load.session import case_of
+
+    return case_of(request.node).aim(cio_target).batch_sender

@@ -44,6 +44,7 @@ class Subject:
         max_in_flight: the limit in force.
         pace: requests per second that our own limiter keeps to, or None when the test makes no call.
         calls_expected: whether the body itself holds our client.
+        queued: whether the test holds a queue.
     """
 
     test: str
@@ -54,6 +55,7 @@ class Subject:
     max_in_flight: int
     pace: float | None
     calls_expected: bool = False
+    queued: bool = False
 
 
 class Measurement:
@@ -61,6 +63,7 @@ class Measurement:
 
     def __init__(self, contract: Contract, subject: Subject, clock: Clock) -> None:
         contract = with_delivery(contract) if subject.target in ("mock", "fake") else contract
+        contract = promising(contract, "lost", "count", "count==0") if subject.queued else contract
         self.contract, self.subject, self.clock = contract, subject, clock
         self.recorder = Recorder(
             contract.declared,
@@ -174,12 +177,16 @@ class Measurement:
 def with_delivery(contract: Contract) -> Contract:
     """*contract* with the promise that nothing is lost, unless it says something about that itself.
 
-    Only the mock can be asked what it applied, so only there can the promise be held.
+    Only the mock and the fake can be asked what they applied, so only there can the promise be held.
     """
-    if any(clause.metric == "delivery" and clause.aggregation == "lost" for clause in contract.thresholds):
+    return promising(contract, "delivery", "lost", "lost==0")
+
+
+def promising(contract: Contract, metric: str, aggregation: str, clause: str) -> Contract:
+    """*contract* with one more promise, unless it says something about that itself."""
+    if any(each.metric == metric and each.aggregation == aggregation for each in contract.thresholds):
         return contract
-    nothing_lost = parse("lost==0", "delivery", BUILTIN["delivery"], origin="default")
-    return replace(contract, thresholds=(*contract.thresholds, nothing_lost))
+    return replace(contract, thresholds=(*contract.thresholds, parse(clause, metric, BUILTIN[metric], origin="default")))
 
 
 def delivered(counts: Mapping[str, int]) -> Delivery:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_cio_load.fixtures import cio, cio_app, cio_fake, cio_load, cio_sync, cio_target
+from pytest_cio_load.fixtures import cio, cio_app, cio_batch, cio_fake, cio_load, cio_queue, cio_sync, cio_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["cio", "cio_app", "cio_fake", "cio_load", "cio_sync", "cio_target"]
+__all__ = ["cio", "cio_app", "cio_batch", "cio_fake", "cio_load", "cio_queue", "cio_sync", "cio_target"]
 
 MARK = "cio_load"
 FIXTURES = frozenset(__all__)
@@ -31,6 +31,10 @@ _WORKSPACE_HELP = (
     "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces, processing_lag): what cio, cio_sync and the fake "
     "stand for, how long a request may take, and how many such workspaces share the people."
 )
+_QUEUE_HELP = (
+    "cio_queue(*, engine, workers, processes, concurrency, batch, linger, shards, max_depth, when_full, attempts, backoff, drain): "
+    "the pipeline that the fixture cio_queue stands for."
+)
 
 _SETTINGS = {
     "target": "What calls reach: mock (default), fake (the same, served on loopback) or the URL of a server on loopback",
@@ -42,6 +46,7 @@ _SETTINGS = {
     "region": "The account's region: us (default) or eu",
     "wire": "What carries requests to a server: auto (default), pyreqwest, aiohttp or httpx",
     "timeout": "How long one request may wait for its answer (default: 10s)",
+    "queue_engine": "What keeps the jobs of cio_queue: memory (default), embedded, or the URL of a Redis or Kafka on loopback",
 }
 
 
@@ -74,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", _MARKER_HELP)
     config.addinivalue_line("markers", _WORKSPACE_HELP)
+    config.addinivalue_line("markers", _QUEUE_HELP)
     if _drives_unmarked(config):
         from pytest_cio_load.collecting import read_specs
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.errors import ContractError, Problem, near_miss
+from pytest_cio_load.queue_settings import DEFAULT_PIPELINE, QueueSettings, read_queue
 from pytest_cio_load.units import UnitError, duration, rate
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
 WIRES = ("auto", "pyreqwest", "aiohttp", "httpx")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
-_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire")
+_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire", "queue_engine")
 WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces", "processing_lag")
 
 
@@ -46,6 +47,7 @@ class Settings:
         wire: the engine that requests to a server travel by.
         workspaces: how many of them share the people, each with this budget.
         processing_lag: how long until the fake's App API shows a change, as text or seconds.
+        queue: the pipeline that ``cio_queue`` stands for.
     """
 
     mode: str = "load"
@@ -61,6 +63,7 @@ class Settings:
     wire: str = "auto"
     workspaces: int = 1
     processing_lag: str | float = 0
+    queue: QueueSettings = DEFAULT_PIPELINE
 
     @property
     def site_ids(self) -> list[str]:
@@ -90,12 +93,15 @@ def app_key(site_id: str) -> str:
     return f"{site_id}-app-key"
 
 
-def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None = None) -> Settings:
+def read_settings(
+    config: pytest.Config, workspace: Mapping[str, object] | None = None, queue: Mapping[str, object] | None = None
+) -> Settings:
     """Settings for one test.
 
     Args:
         config: pytest's.
         workspace: the keywords of the test's ``cio_workspace`` markers, merged.
+        queue: those of its ``cio_queue`` markers.
 
     Raises:
         ContractError: one of them makes no sense; holds every problem.
@@ -113,6 +119,7 @@ def read_settings(config: pytest.Config, workspace: Mapping[str, object] | None 
         region=_one_of("cio_region", said["region"], REGIONS, problems) or "us",
         timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
         wire=_one_of("cio_wire", said["wire"], WIRES, problems) or "auto",
+        queue=read_queue(queue or {}, str(said["queue_engine"] or ""), problems),
     )
     settings = _with_workspace(settings, workspace or {}, problems)
     if problems:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import cached_property
 from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from pytest_cio_load.customerio.pacing import Bucket, Retry
 from pytest_cio_load.customerio.workspaces import AppAccess, Region, Workspace
@@ -17,21 +15,20 @@ from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
 from pytest_cio_load.settings import API_KEY, app_key
+from pytest_cio_load.target_wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pytest_cio_load.customerio.client import AppClient, CallRecord, Client, SyncClient
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
-    from pytest_cio_load.customerio.wire import SyncWire, Wire
-    from pytest_cio_load.customerio.workspaces import Access
+    from pytest_cio_load.customerio.senders import BatchSender
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.settings import Settings
 
-FIXTURES = frozenset({"cio", "cio_sync", "cio_app", "cio_fake"})
-_UNHURRIED = 3600.0
+FIXTURES = frozenset({"cio", "cio_sync", "cio_app", "cio_fake", "cio_queue", "cio_batch"})
 _UNPACED = 1_000_000.0
 _ONCE_MORE = Retry(attempts=2)
 _PERSISTENT = Retry(attempts=16, base=0.2, cap=2.0, budget=10.0)
@@ -71,6 +68,8 @@ class Target:
         self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
+        self._has_workers = False
+        self._wires = Wires(settings, lambda: self._model, self._time)
         self._delivered: dict[str, int] | None = None
         self.cleanup: dict[str, int] = {}
 
@@ -131,6 +130,13 @@ class Target:
         return self._client()
 
     @cached_property
+    def batch_sender(self) -> BatchSender:
+        """Sends batches through the async client."""
+        from pytest_cio_load.customerio.senders import BatchSender
+
+        return BatchSender(self.client)
+
+    @cached_property
     def sync_client(self) -> SyncClient | SyncRoutedClient:
         """The blocking client."""
         return self._sync_client()
@@ -142,9 +148,8 @@ class Target:
 
         access = self._app_access
         bucket = Bucket(access.rate, access.burst)
-        return AppClient(
-            access, self._wire(access, False), bucket=bucket, on_call=self._count, rng=self._rng("app"), now=self._time
-        )
+        wire = self._wires.make(access, False)
+        return AppClient(access, wire, bucket=bucket, on_call=self._count, rng=self._rng("app"), now=self._time)
 
     def _clients(self) -> Iterator[Any]:
         for name in ("client", "sync_client"):
@@ -158,7 +163,7 @@ class Target:
         clients = [
             Client(
                 workspace,
-                self._wire(workspace, cleaning),
+                self._wires.make(workspace, cleaning),
                 **self._parts(workspace, "async", cleaning),
             )
             for workspace in self._workspaces
@@ -172,7 +177,7 @@ class Target:
         clients = [
             SyncClient(
                 workspace,
-                self._sync_wire(workspace, cleaning),
+                self._wires.make_sync(workspace, cleaning),
                 **self._parts(workspace, "sync", cleaning),
             )
             for workspace in self._workspaces
@@ -197,30 +202,33 @@ class Target:
         """Chance for jitter and event ids. Seeded for the mock; a server remembers ids, so there no two runs may share any."""
         return Random(f"{kind} client:{self._seed}") if self._is_ours else Random()
 
-    def _patience(self, cleaning: bool) -> float:
-        return _UNHURRIED if cleaning and self._is_ours else self._settings.timeout
+    def worker_clients(self) -> list[Client]:
+        """Clients for the workers of a queue, one per workspace: they pace nothing and try once, since the workers see to both."""
+        from pytest_cio_load.customerio.client import Client
+        from pytest_cio_load.pipeline.fleet import ONE_TRY, unpaced
 
-    def _wire(self, workspace: Access, unhurried: bool) -> Wire:
-        from pytest_cio_load.customerio.engines import make_wire
+        self._has_workers = True
+        return [
+            Client(
+                workspace,
+                self._wires.make(workspace, False),
+                bucket=unpaced(),
+                retry=ONE_TRY,
+                on_call=self._count,
+                rng=self._rng(f"worker {workspace.site_id}"),
+                now=self._time,
+            )
+            for workspace in self._workspaces
+        ]
 
-        if not self._in_process:
-            return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
-        from pytest_cio_load.fake.doors import async_door
+    @property
+    def workspaces(self) -> list[Workspace]:
+        """Whom the calls go to."""
+        return self._workspaces
 
-        sleep = _no_sleep if unhurried else asyncio.sleep
-        door = async_door(self._model, host=urlsplit(workspace.base_url).netloc, now=self._time, sleep=sleep)
-        return make_wire(workspace, transport=door, timeout=self._patience(unhurried))
-
-    def _sync_wire(self, workspace: Access, unhurried: bool) -> SyncWire:
-        from pytest_cio_load.customerio.engines import make_sync_wire
-
-        if not self._in_process:
-            return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
-        from pytest_cio_load.fake.doors import sync_door
-
-        waits = {"sleep": lambda _: None} if unhurried else {}
-        door = sync_door(self._model, host=urlsplit(workspace.base_url).netloc, now=self._time, **waits)
-        return make_sync_wire(workspace, transport=door, timeout=self._patience(unhurried))
+    def duplicates(self) -> int:
+        """Events that the fake had already when they arrived; 0 for a server, which cannot be asked."""
+        return self.fake.duplicates() if self._is_ours else 0
 
     @property
     def _model(self) -> FakeWorkspace | FakeAccount:
@@ -279,13 +287,9 @@ class Target:
     @property
     def _may_hold_people(self) -> bool:
         """A server may have got them from any client; the mock only from ours."""
-        return not self._in_process or any(self._clients())
+        return not self._in_process or self._has_workers or any(self._clients())
 
     def _end_of_the_run(self) -> None:
         """The mock is not measured any more, so nothing goes wrong there now that would keep the people in it."""
         if self._is_ours:
             self.fake.end()
-
-
-async def _no_sleep(_: float) -> None:
-    """Do not wait: nobody measures the deleting."""

@@ -42,7 +42,9 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
     "==": comparison.eq,
     "!=": comparison.ne,
 }
-_SHAPE = re.compile(r"([a-z_]+)\s*(?:\(([^()]*)\))?\s*(===|==|!=|<=|>=|<|>)\s*([^<>=!]+)")
+_SHAPE = re.compile(r"([a-z_]*)\s*(?:\(([^()]*)\))?\s*(===|==|!=|<=|>=|<|>)\s*([^<>=!]+)")
+_ONLY = {Kind.COUNTER: "count", Kind.GAUGE: "value"}
+"""What a threshold without an aggregation is about, as in ``drain_time: "<5m"``, for kinds where it can be but one thing."""
 _PERCENTILE = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*")
 _BOUND = re.compile(r"([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?)\s*([a-zA-Zµμ%/]*)")
 _TIME_UNITS = {
@@ -187,6 +189,9 @@ def _read(text: str, name: str, metric: Metric) -> tuple[str, Fraction | None, s
     if found is None:
         raise ThresholdError(text, f"a threshold such as {_EXAMPLES[metric.kind]}")
     aggregation, argument, operator, bound = found.groups()
+    aggregation = aggregation or _ONLY.get(metric.kind, "")
+    if not aggregation:
+        raise ThresholdError(text, f"a threshold such as {_EXAMPLES[metric.kind]}")
     if aggregation not in AGGREGATIONS[metric.kind]:
         raise ThresholdError(text, f"an aggregation that {name}, a {metric.kind.value}, has: {aggregations_of(metric.kind)}")
     if (aggregation == "p") != (argument is not None):

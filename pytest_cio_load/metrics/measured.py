@@ -62,6 +62,15 @@ class Trend:
         self.samples += 1
         self.total += thousandths
 
+    def record_several(self, thousandths: int, times: int) -> None:
+        """Add the same value *times* times; see :meth:`record`."""
+        if times > 0:
+            self.record(thousandths)
+            shift = max(0, thousandths.bit_length() - _HALF_BUCKETS - 1)
+            self.counts[(shift << _HALF_BUCKETS) + (thousandths >> shift)] += times - 1
+            self.samples += times - 1
+            self.total += thousandths * (times - 1)
+
     def add(self, value: float) -> None:
         """Add one value, in the unit.
 

@@ -150,6 +150,19 @@ class Recorder:
         with self._lock:
             self._metrics["delivery"] = delivery
 
+    def queue(self, name: str, value: object) -> None:
+        """What became of a queue's jobs: a number for a counter, values in order for a gauge, microseconds → times for a trend."""
+        with self._lock:
+            metric = self._live(name, BUILTIN[name])
+            if isinstance(metric, Trend) and isinstance(value, dict):
+                for microseconds, times in value.items():
+                    metric.record_several(microseconds, times)
+            elif isinstance(metric, Gauge) and isinstance(value, list):
+                for each in value:
+                    metric.set(each)
+            elif isinstance(metric, Counter) and isinstance(value, int):
+                metric.add(value)
+
     # What the body tells.
 
     def add(self, name: str, kind: Kind, value: float, unit: str = "") -> None:

@@ -100,13 +100,25 @@ class Worker:
         self._changed = asyncio.Event()
         self._to_settle = asyncio.Event()
         self._stop = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self._killed = False
 
     def stop(self) -> None:
         """Ask it to stop: it takes nothing more, ends what is being sent, and gives the rest back."""
         self._stop.set()
 
+    def kill(self) -> None:
+        """End at once, as a killed process does: nothing more is settled, and nothing given back. For tests of what comes then."""
+        self._killed = True
+        die = getattr(self.consumer, "kill", None)
+        if die is not None:
+            die()
+        if self._running is not None:
+            self._running.cancel()
+
     async def run(self) -> None:
         """Work until asked to stop. Raises QueueUnavailable when the queue cannot be reached at the start."""
+        self._running = asyncio.current_task()
         await self.consumer.start()
         self._go_on()
         settling = asyncio.create_task(self._settling())
@@ -121,8 +133,9 @@ class Worker:
             settling.cancel()
             with suppress(asyncio.CancelledError):
                 await settling
-            with suppress(QueueUnavailable):
-                await self.consumer.close()
+            if not self._killed:
+                with suppress(QueueUnavailable):
+                    await self.consumer.close()
             self.phase = Phase.STOPPED
 
     def _go_on(self) -> None:

@@ -181,3 +181,19 @@ def read_column(summary: Summary, name: str, column: str) -> float:
 def is_kept(doc: Document) -> bool:
     """Whether the verdict in a run document is *kept*."""
     return bool(doc["verdict"] == Outcome.KEPT.value)
+
+
+def properties(doc: Document) -> list[tuple[str, object]]:
+    """The run in a few plain values, for JUnit and whoever reads reports."""
+    response = doc["metrics"].get("response", {})
+    return [
+        ("cio_load.verdict", doc["verdict"]),
+        ("cio_load.headline", doc["headline"]),
+        ("cio_load.clock", doc["clock"]),
+        ("cio_load.target", doc["target"]),
+        *((f"cio_load.{name}", doc["iterations"][name]) for name in ("planned", "measured", "failed", "dropped")),
+        *((f"cio_load.{name}", response[column]) for name, column in _COLUMNS.items() if response),
+    ]
+
+
+_COLUMNS = {"p95_ms": "p(95)", "p99_ms": "p(99)"}

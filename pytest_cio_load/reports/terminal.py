@@ -212,8 +212,13 @@ def _others(doc: Document, width: int) -> Iterator[Line]:
         elif metric["kind"] == "counter" and metric["count"]:
             parts.append(f"{name} {_number(metric['count'])}")
         elif metric["kind"] == "gauge":
-            parts.append(f"{name} {_number(metric['value'])}")
+            highest = f", {_shown(metric, 'max')} at most" if metric["max"] != metric["value"] else ""
+            parts.append(f"{name} {_shown(metric, 'value')}{highest}")
     yield from _wrapped(", ".join(parts), width, first="  ", rest="  ", style="faint")
+
+
+def _shown(metric: dict[str, Any], which: str) -> str:
+    return show_ms(metric[which]) if metric["unit"] == "ms" else _number(metric[which])
 
 
 def _number(value: float) -> str:

@@ -23,13 +23,13 @@ def problem_with(target: str) -> Problem | None:
     if not is_server:
         got = "'…@…'" if "@" in str(target) else repr(target)  # what stands before an @ may be a password
         return Problem("target", got, "'mock', 'fake', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
-    if not _is_loopback(parts.hostname or ""):
+    if not is_loopback(parts.hostname or ""):
         nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock' or 'fake'"
         return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
     return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether *host* is this machine whatever a name server says: 127.example.com is not."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
