@@ -134,7 +134,7 @@ class Case:
             self._begin(clock)
             try:
                 if self._has_queue:
-                    await self.queue.begin(lambda: clock.now() / 1_000_000)
+                    await self.queue.begin(lambda: clock.now() / 1_000_000, virtual=clock.name == "virtual")
                 if not self.drives:
                     await iterate(Arrival(0, 0))
                     return

@@ -85,7 +85,9 @@ class TaskTeam:
         """One for all of these workers: they share a process."""
         from pytest_cio_load.pipeline.gates.local import LocalGate
 
-        return LocalGate(workspace.rate, workspace.burst, rng=Random(f"gate:{self._seed}:{workspace.site_id}"))
+        rng = Random(f"gate:{self._seed}:{workspace.site_id}")
+        # The run's own clock, and not the loop's, which began at another time in every process: two runs must give the same figures.
+        return LocalGate(workspace.rate, workspace.burst, rng=rng, now=self._today)
 
     async def begin(self, workers: int) -> None:
         """Start so many."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.targets import Target
 
 T = TypeVar("T")
+_VIRTUAL_EPOCH = 1_700_000_000.0
 _LOOK = 1.0
 _LOOK_WHILE_DRAINING = 0.25
 _UNFINISHED = (State.WAITING, State.PRIORITIZED, State.DELAYED, State.ACTIVE)
@@ -160,11 +161,16 @@ class QueueUnderTest(Calls):
     def _today(self) -> float:
         return self._epoch + self._now()
 
-    async def begin(self, now: Callable[[], float]) -> None:
-        """The run begins: so do the workers. *now*: seconds since the start of the run."""
+    async def begin(self, now: Callable[[], float], *, virtual: bool) -> None:
+        """The run begins: so do the workers.
+
+        Args:
+            now: seconds since the start of the run.
+            virtual: they are virtual ones; then the run always has the same date, so that two runs give the same figures.
+        """
         from pytest_cio_load.queue_crews import make_team
 
-        self._epoch, self._now = time.time(), now
+        self._epoch, self._now = _VIRTUAL_EPOCH if virtual else time.time(), now
         self._team = make_team(self.settings, self._target, self.engine, seed=self._seed, today=self._today)
         await self._team.begin(self.settings.workers)
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._act())]

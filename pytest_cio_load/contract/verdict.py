@@ -156,9 +156,9 @@ def judge(
     findings = tuple(find(clause, summary, aborted=clause is aborted_by) for clause in contract.thresholds if clause.metric != GUARD)
     guards = tuple(find(clause, summary) for clause in contract.thresholds if clause.metric == GUARD)
     whole_run = tuple(_about_the_run(contract, summary, guards, aborted=aborted_by is not None))
-    # To enqueue takes no time where the queue is in memory; what is measured then is how long its jobs took.
-    took = summary.read("response", "max") or summary.read("queue_latency", "max")
-    if clock == "virtual" and summary.samples("response") and not took:
+    # To enqueue takes no time where the queue is in memory; what is measured then is what became of its jobs.
+    took_time = summary.read("response", "max") or summary.samples("drain_time")
+    if clock == "virtual" and summary.samples("response") and not took_time:
         whole_run += (_NOTHING_TOOK_TIME,)
     if calls_expected and summary.samples("response") and not summary.read("calls", "count"):
         whole_run += (_NOTHING_CALLED,)

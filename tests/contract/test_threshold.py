@@ -45,6 +45,9 @@ TREND_HAS = "avg, min, max, med, p(N) or count"
         ("rate<=100%", RATE, "rate", None, "<=", 1.0, "%"),
         ("count===0", RATE, "count", None, "==", 0.0, ""),
         ("value!=3", GAUGE, "value", None, "!=", 3.0, ""),
+        ("<3", GAUGE, "value", None, "<", 3.0, ""),
+        ("<5m", Metric(Kind.GAUGE, "ms"), "value", None, "<", 300_000.0, "ms"),
+        ("==0", COUNTER, "count", None, "==", 0.0, ""),
     ],
 )
 def test_grammar(text, metric, aggregation, percentile, operator, bound, unit):
