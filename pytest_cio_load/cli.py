@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load import __version__, units
@@ -41,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="cio-load", description="Tools beside the pytest plugin pytest-cio-load.")
     parser.add_argument("--version", action="version", version=f"pytest-cio-load {__version__}")
     chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    asked = next((word for word in (sys.argv[1:] if arguments is None else arguments) if not word.startswith("-")), None)
     for name, command in COMMANDS.items():
-        command.arguments(chosen.add_parser(name, help=command.purpose, description=command.purpose))
+        parser_of_it = chosen.add_parser(name, help=command.purpose, description=command.purpose)
+        if name == asked:
+            # Only the one that is meant: the others' arguments would have to be imported first.
+            command.arguments(parser_of_it)
     said = parser.parse_args(arguments)
     try:
         return COMMANDS[said.command].run(said)
@@ -131,8 +136,31 @@ def _what_arrived(fake: ServedFake) -> str:
     return f"{fake.requests:,} requests; operations: {', '.join(parts)}"
 
 
+def _elsewhere(module: str, name: str) -> Callable[..., Any]:
+    """A function of the pipeline, imported when it is called: ``cio-load fake`` needs none of it."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(f"pytest_cio_load.pipeline.{module}"), name)(*arguments)
+
+    return call
+
+
+def _of_the_pipeline(purpose: str, name: str) -> Command:
+    where = f"commands.{name}"
+    return Command(purpose, _elsewhere(where, f"{name}_arguments"), _elsewhere(where, f"run_{name}"))
+
+
 COMMANDS = {
     "fake": Command("Serve a fake Customer.io workspace on loopback.", _fake_arguments, _fake),
+    "send": Command(
+        "Send a file of operations in batches; resumes after a kill.",
+        _elsewhere("sending.command", "send_arguments"),
+        _elsewhere("sending.command", "send"),
+    ),
+    "enqueue": _of_the_pipeline("Put a file of operations into a queue.", "enqueue"),
+    "worker": _of_the_pipeline("Send what is queued.", "worker"),
+    "top": _of_the_pipeline("Watch a queue.", "top"),
+    "dead-letters": _of_the_pipeline("List, replay, discard or export what was given up.", "dead_letters"),
 }
 """Subcommands by name."""
 
