@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 _END = 30.0
 
 
-async def open_engine(settings: QueueSettings, today: Callable[[], float]) -> Engine:
-    """The engine of one test: empty, and nobody else's."""
+def open_engine(settings: QueueSettings, today: Callable[[], float], folder: Path) -> Engine:
+    """The engine of one test: empty, and nobody else's. *folder*: for the files of an embedded server."""
     if settings.engine == MEMORY:
         from pytest_cio_load.pipeline.engines.memory import MemoryEngine
 
@@ -40,7 +39,7 @@ async def open_engine(settings: QueueSettings, today: Callable[[], float]) -> En
 
     url = settings.engine
     if url == EMBEDDED:
-        url = "embedded:" + tempfile.mkdtemp(prefix="cio-load-queue-")
+        url = f"embedded:{folder / 'queue'}"
     return open_queue(url, name=f"{DEFAULT_QUEUE}-test-{uuid4().hex[:8]}", shards=settings.shards)
 
 
@@ -63,10 +62,10 @@ class Team(Protocol):
         """End all of them."""
 
 
-def make_team(settings: QueueSettings, target: Target, engine: Engine, *, seed: int, today: Callable[[], float]) -> Team:
-    """The workers as the marker describes them."""
+def make_team(settings: QueueSettings, target: Target, engine: Engine, *, seed: int, today: Callable[[], float], folder: Path) -> Team:
+    """The workers as the marker describes them. *folder*: for what processes print."""
     if settings.processes:
-        return ProcessTeam(settings, target, engine)
+        return ProcessTeam(settings, target, engine, folder)
     return TaskTeam(settings, target, engine, seed=seed, today=today)
 
 
@@ -136,10 +135,10 @@ class TaskTeam:
 class ProcessTeam:
     """Workers that are processes: ``cio-load worker``, as in production."""
 
-    def __init__(self, settings: QueueSettings, target: Target, engine: Engine) -> None:
-        self._settings, self._target, self._engine = settings, target, engine
+    def __init__(self, settings: QueueSettings, target: Target, engine: Engine, folder: Path) -> None:
+        self._settings, self._target, self._engine, self._folder = settings, target, engine, folder
         self._processes: dict[int, asyncio.subprocess.Process] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="cio-load-workers-"))
+        self._killed: set[int] = set()
 
     def _command(self, number: int) -> list[str]:
         settings, workspace = self._settings, self._target.workspaces[0]
@@ -152,6 +151,7 @@ class ProcessTeam:
             "--url": workspace.base_url,
             "--rate": f"{workspace.rate}/s",
             "--name": f"worker-{number}-{uuid4().hex[:6]}",
+            "--listen": "off",
         }
         if settings.batch is not None:
             said |= {"--batch": settings.batch, "--linger": f"{settings.linger}s"}
@@ -165,6 +165,7 @@ class ProcessTeam:
     async def start(self, worker: int | None) -> None:
         """Start the one of that number again; None for one more."""
         number = len(self._processes) if worker is None else worker
+        self._killed.discard(number)
         workspace = self._target.workspaces[0]
         secrets = {"CIO_SITE_ID": workspace.site_id, "CIO_TRACK_API_KEY": workspace.api_key, "CIO_QUEUE_URL": _url_of(self._engine)}
         with (self._folder / f"{number}.log").open("ab") as log:
@@ -175,6 +176,7 @@ class ProcessTeam:
     async def kill(self, worker: int) -> None:
         """SIGKILL."""
         process = self._processes[worker]
+        self._killed.add(worker)
         if process.returncode is None:
             process.kill()
         await process.wait()
@@ -194,8 +196,19 @@ class ProcessTeam:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+        for number, process in self._processes.items():
+            if process.returncode and number not in self._killed:
+                raise RuntimeError(self._complaint(number, process.returncode))
+
+    def _complaint(self, number: int, code: int) -> str:
+        lines = (self._folder / f"{number}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        said = lines[-1][:300] if lines else "nothing"
+        return f"worker {number}: got exit code {code}, and it said: {said}; expected 0; look at what it needs"
 
 
 def _url_of(engine: Engine) -> str:
-    url: str = getattr(engine, "url", "")
-    return url
+    """What other processes reach the queue by; secret."""
+    address = getattr(engine, "address", None)
+    if address is None:
+        raise ValueError(f"queue {engine.name}: got an engine that only this process can reach; expected a server; try engine='embedded'")
+    return address.url or f"kafka://{address.servers}"

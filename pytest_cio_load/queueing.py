@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_cio_load.customerio.calls import Calls
@@ -81,6 +83,7 @@ class QueueUnderTest(Calls):
         self._now: Callable[[], float] = time.monotonic
         self._new_id = Ulids(Random(f"queue ids:{seed}") if settings.engine == MEMORY else Random(), self._today)
         self._depths: list[tuple[int, float]] = []
+        self._folder = TemporaryDirectory(prefix="cio-load-queue-", ignore_cleanup_errors=True)
         self._team: Team | None = None
         self._engine: Engine | None = None
         self._producer: Producer | None = None
@@ -149,7 +152,7 @@ class QueueUnderTest(Calls):
         """Get the engine going, before the run's clock starts."""
         from pytest_cio_load.queue_crews import open_engine
 
-        self._engine = await open_engine(self.settings, self._today)
+        self._engine = open_engine(self.settings, self._today, Path(self._folder.name))
         self._producer = Producer(
             self._engine,
             max_depth=self.settings.max_depth,
@@ -171,7 +174,7 @@ class QueueUnderTest(Calls):
         from pytest_cio_load.queue_crews import make_team
 
         self._epoch, self._now = _VIRTUAL_EPOCH if virtual else time.time(), now
-        self._team = make_team(self.settings, self._target, self.engine, seed=self._seed, today=self._today)
+        self._team = make_team(self.settings, self._target, self.engine, seed=self._seed, today=self._today, folder=Path(self._folder.name))
         await self._team.begin(self.settings.workers)
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self._act())]
 
@@ -224,7 +227,10 @@ class QueueUnderTest(Calls):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._team is not None:
-            await self._team.end()
-        if self._engine is not None:
-            await self._engine.aclose()
+        try:
+            if self._team is not None:
+                await self._team.end()
+        finally:
+            if self._engine is not None:
+                await self._engine.aclose()
+            self._folder.cleanup()
