@@ -8,10 +8,11 @@ The map::
     collecting.py   contracts read and checked at collection
     case.py         one marked test: contract → run → verdict
     measurement.py  one run being measured; knows no pytest
-    settings.py     what the command line, the ini file and the markers say
-    targets.py      what the calls reach: the mock, the served fake, or a server on loopback
+    settings.py     what the command line, the ini file and the markers say; queue_settings.py the pipeline's part of it
+    targets/        target: the mock, the served fake, a server on loopback · wires · queue: the pipeline a test holds · teams: its workers
     cli.py          the command ``cio-load``
     reports/        document · notes · terminal · live · closing · file
+    pipeline/       jobs · producer · worker · crews · gates/ · engines/ (BullMQ, embedded, Kafka, memory) · health/ · sending/ · commands/
     load/           schedule · clock · driver (async) · threads (sync) · iteration · run (what crosses)
     customerio/     api · operations/ · calls · exchange · client · pacing · routing · batch · senders · wire · engines
     fake/           workspace · views · routes · people · faults · latency · account · doors · transport · asgi · server · served
@@ -21,8 +22,9 @@ The map::
     units.py        text ↔ numbers
     errors.py       what can go wrong, as a tree
 
-Imports run down this list, never up: plugin → session, collecting, case → measurement, targets → reports → load, fake → customerio,
-contract, metrics, safety → units, errors. Only plugin, fixtures, session, collecting, case and settings know pytest.
+Imports run down this list, never up: plugin → session, collecting, case → measurement, targets, reports → pipeline → load, fake →
+customerio, contract → settings → metrics, safety → units, errors. Only plugin, fixtures, session, collecting, case and settings know
+pytest.
 
 Public names are resolved on first use, so that having this package installed costs a suite that does not use it nothing.
 """

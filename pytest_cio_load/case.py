@@ -27,7 +27,7 @@ from pytest_cio_load.reports.live import live
 from pytest_cio_load.reports.terminal import Telling, plain, section
 from pytest_cio_load.safety.aim import problem_with, problem_with_clock
 from pytest_cio_load.safety.turn import turn
-from pytest_cio_load.targets import Target, used_by
+from pytest_cio_load.targets.target import Target, used_by
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
     from pytest_cio_load.load.run import Ending
-    from pytest_cio_load.queueing import QueueUnderTest
     from pytest_cio_load.safety.ledger import User
     from pytest_cio_load.settings import Settings
+    from pytest_cio_load.targets.queue import QueueUnderTest
 
 ASYNC_IN_FLIGHT = 10_000
 """A stop for runaway memory, not a limit on the model."""
@@ -81,7 +81,7 @@ class Case:
     @cached_property
     def queue(self) -> QueueUnderTest:
         """The pipeline; made when a fixture asks for it."""
-        from pytest_cio_load.queueing import QueueUnderTest
+        from pytest_cio_load.targets.queue import QueueUnderTest
 
         return QueueUnderTest(self.settings.queue, self.target, seed=self.seed, on_call=self._on_call)
 

@@ -14,7 +14,7 @@ from pytest_cio_load.contract.discovery import discover
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.safety.aim import problem_with, problem_with_clock
 from pytest_cio_load.settings import Settings, read_settings
-from pytest_cio_load.targets import used_by
+from pytest_cio_load.targets.target import used_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.load.iteration import Iteration
-    from pytest_cio_load.queueing import QueueUnderTest
+    from pytest_cio_load.targets.queue import QueueUnderTest
 
 
 @pytest.fixture

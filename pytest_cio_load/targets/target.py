@@ -15,7 +15,7 @@ from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
 from pytest_cio_load.settings import API_KEY, app_key
-from pytest_cio_load.target_wires import Wires
+from pytest_cio_load.targets.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -22,9 +22,9 @@ from pytest_cio_load.queue_settings import MEMORY
 from pytest_cio_load.units import duration
 
 if TYPE_CHECKING:
-    from pytest_cio_load.queue_crews import Team
     from pytest_cio_load.queue_settings import QueueSettings
-    from pytest_cio_load.targets import Target
+    from pytest_cio_load.targets.target import Target
+    from pytest_cio_load.targets.teams import Team
 
 T = TypeVar("T")
 _VIRTUAL_EPOCH = 1_700_000_000.0
@@ -150,7 +150,7 @@ class QueueUnderTest(Calls):
 
     async def open(self) -> None:
         """Get the engine going, before the run's clock starts."""
-        from pytest_cio_load.queue_crews import open_engine
+        from pytest_cio_load.targets.teams import open_engine
 
         self._engine = open_engine(self.settings, self._today, Path(self._folder.name))
         self._producer = Producer(
@@ -171,7 +171,7 @@ class QueueUnderTest(Calls):
             now: seconds since the start of the run.
             virtual: they are virtual ones; then the run always has the same date, so that two runs give the same figures.
         """
-        from pytest_cio_load.queue_crews import make_team
+        from pytest_cio_load.targets.teams import make_team
 
         self._epoch, self._now = _VIRTUAL_EPOCH if virtual else time.time(), now
         self._team = make_team(self.settings, self._target, self.engine, seed=self._seed, today=self._today, folder=Path(self._folder.name))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.customerio.workspaces import Workspace
     from pytest_cio_load.pipeline.gates.gate import Gate
     from pytest_cio_load.queue_settings import QueueSettings
-    from pytest_cio_load.targets import Target
+    from pytest_cio_load.targets.target import Target
 
 _END = 30.0
 

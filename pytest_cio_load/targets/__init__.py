@@ -1,0 +1,7 @@
+"""What a test's calls reach, and what it holds on the way there.
+
+    target   the workspace, its clients and limiters, the fake behind the mock, the made-up people
+    wires    how requests get there: a door of the fake in this process, or sockets
+    queue    the pipeline: calls that enqueue, workers that send, and what became of the jobs
+    teams    its workers: tasks of this process, or processes that can be killed
+"""
