@@ -17,6 +17,7 @@ LAYERS = [
     {"case"},
     {"measurement", "collecting"},
     {"reports", "targets", "cli"},
+    {"scaling"},
     {"pipeline"},
     {"fake", "load"},
     {"customerio", "contract"},
