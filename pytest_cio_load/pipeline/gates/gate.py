@@ -12,6 +12,9 @@ from typing import Protocol
 from pytest_cio_load.customerio.pacing import BURST, check_rate
 from pytest_cio_load.errors import CustomerIOError, InvalidOperation, RateLimited, ServerFailed, Unauthorized, Unreachable
 
+LATE = 0.1
+"""Seconds that a request may start later than its slot: more than a busy machine's delays, less than a standstill."""
+
 _NO_ANSWER_BEHIND = frozenset({502, 503, 504})
 
 
@@ -165,6 +168,9 @@ async def pass_through(gate: Gate, sleep: Callable[[float], Awaitable[object]] =
     A slot is passed up when the circuit is found to have opened during the wait. A shared gate learns this from its own requests only, so
     after an outage has begun a few more may start: no more than were waiting in other processes.
 
+    A slot is passed up, too, when it is reached more than :data:`LATE` seconds late, once: after a standstill of the process those whose
+    slots are over would otherwise start together, beside those whose slots are now.
+
     Cancelled while it waits, the slot is given back if possible, and the probe is left to another.
 
     Args:
@@ -175,7 +181,9 @@ async def pass_through(gate: Gate, sleep: Callable[[float], Awaitable[object]] =
     Raises:
         ValueError: *requests* is out of range.
     """
+    late = False
     while True:
+        asked = _loop_time()
         grant = await gate.ask(requests)
         if grant.wait:
             try:
@@ -186,8 +194,15 @@ async def pass_through(gate: Gate, sleep: Callable[[float], Awaitable[object]] =
                     with suppress(Exception):
                         await gate.give_back(grant)
                 raise
-        if grant.granted and (not grant.wait or grant.probe or gate.state().phase is Phase.CLOSED):
+        if not grant.granted or (grant.wait and not grant.probe and gate.state().phase is not Phase.CLOSED):
+            continue
+        if grant.probe or late or _loop_time() - asked - grant.wait <= LATE:
             return grant
+        late = True
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def failure_of(error: CustomerIOError) -> Failure | None:

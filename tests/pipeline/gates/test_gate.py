@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from pytest_cio_load.errors import CustomerIOError, InvalidOperation, RateLimited, Refused, ServerFailed, Unauthorized, Unreachable
 from pytest_cio_load.load.clock import VirtualClock
-from pytest_cio_load.pipeline.gates.gate import Failure, Grant, Kind, Phase, Rules, failure_of, pass_through
+from pytest_cio_load.pipeline.gates.gate import LATE, Failure, GateState, Grant, Kind, Phase, Rules, failure_of, pass_through
 from pytest_cio_load.pipeline.gates.local import LocalGate
 
 
@@ -197,3 +198,45 @@ async def test_sixty_seconds_of_outage_in_virtual_time() -> None:
     assert len(failures) < 16
     assert max(sum(first <= start < first + 1 for start in starts) for first in starts) <= 84
     assert gate.state().phase is Phase.CLOSED
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_is_long_over_is_passed_up_once() -> None:
+    """After a standstill a request asks again instead of starting beside those whose slots are now; but it does not ask for ever."""
+    gate = Standstill()
+    grant = await pass_through(gate, gate.stand_still)
+    assert (gate.asked, grant.due) == (2, 2.0)
+
+
+class Standstill:
+    """Grants every request a slot that the process then misses by far."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, requests: int = 1) -> Grant:
+        """Granted, a moment from now."""
+        self.asked += 1
+        return Grant(0.01, granted=True, due=float(self.asked), requests=requests)
+
+    async def stand_still(self, _: float) -> None:
+        """Wait for longer than was asked."""
+        time.sleep(0.01 + LATE * 1.5)
+
+    async def give_back(self, grant: Grant) -> bool:
+        """It is over."""
+        return False
+
+    async def succeeded(self, grant: Grant) -> None:
+        """Nothing."""
+
+    async def failed(self, grant: Grant, failure: Failure, key: str = "") -> bool:
+        """Nothing."""
+        return False
+
+    def state(self) -> GateState:
+        """Closed."""
+        return GateState(Phase.CLOSED, 0.0, 80.0, 80.0, 0.0, 0)
+
+    async def aclose(self) -> None:
+        """Nothing."""
