@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import shutil
 import signal
 import sys
 import time
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_cio_load import __version__, units
 
@@ -37,9 +38,16 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats what it did not understand, but no password in it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(re.sub(r"//\S*@", "//…@", message))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``cio-load``: the exit code. 2 stands for a mistake in the arguments."""
-    parser = argparse.ArgumentParser(prog="cio-load", description="Tools beside the pytest plugin pytest-cio-load.")
+    parser = _Parser(prog="cio-load", description="Tools beside the pytest plugin pytest-cio-load.")
     parser.add_argument("--version", action="version", version=f"pytest-cio-load {__version__}")
     chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     asked = next((word for word in (sys.argv[1:] if arguments is None else arguments) if not word.startswith("-")), None)

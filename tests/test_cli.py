@@ -92,3 +92,13 @@ def test_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"pytest-cio-load {__version__}\n"
+
+
+def test_a_password_behind_a_mistyped_option_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """argparse repeats what it does not know; a URL may hold a secret."""
+    with pytest.raises(SystemExit) as ended:
+        main(["top", "--quue-url", "redis://:secret@127.0.0.1:6379"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "secret" not in said
+    assert "redis://…@127.0.0.1:6379" in said

@@ -1,0 +1,142 @@
+"""``cio-load enqueue FILE``: put a file's operations into a queue.
+
+    0   every line was stored
+    1   some lines were bad, or were shed or refused by a full queue
+    2   a mistake in the arguments or the file, or the queue cannot be reached
+
+A line of a file always gets the same ids, so whoever is interrupted runs the same command again, and what is stored already is not stored
+twice: as long as the queue remembers its jobs, and Customer.io the ids of events.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from secrets import token_bytes
+from typing import TYPE_CHECKING
+
+from pytest_cio_load.errors import InvalidOperation, QueueError, QueueFull
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, queue_arguments, told, whole, with_queue
+from pytest_cio_load.units import show_count, show_duration
+
+if TYPE_CHECKING:
+    from pytest_cio_load.customerio.operations.operation import Operation
+    from pytest_cio_load.pipeline.engines.engine import Engine
+    from pytest_cio_load.pipeline.producer import Producer
+    from pytest_cio_load.pipeline.sending.lines import LineIds
+    from pytest_cio_load.pipeline.sending.sources import Line, Source
+
+_SHOWN = 20
+"""Bad lines that are printed."""
+
+
+def enqueue_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``cio-load enqueue``."""
+    add = parser.add_argument
+    add("file", metavar="FILE", help="JSON lines, CSV (either may be .gz) or Parquet; - for standard input")
+    add("--format", choices=("jsonl", "csv", "parquet"), help="Of the file (default: by its name; of standard input: jsonl)")
+    queue_arguments(parser)
+    add("--max-depth", type=whole(1, 10**9), metavar="N", help="Jobs that the queue may hold (default: any number)")
+    add("--when-full", choices=("wait", "refuse", "shed"), default="wait", help="Wait for room (default), end, or leave lines out")
+    add("--again", action="store_true", help="The same file once more, as new operations: its events are new ones")
+
+
+def run_enqueue(said: argparse.Namespace) -> int:
+    """Do it; the exit code."""
+    return told("enqueue", lambda: _enqueue(said))
+
+
+@dataclass(slots=True)
+class Read:
+    """What was read of a file.
+
+    Attributes:
+        lines: all of them.
+        bad: those that are no operation.
+        shown: what is to be said of the first bad ones, each once.
+    """
+
+    lines: int = 0
+    bad: int = 0
+    shown: list[str] = field(default_factory=list)
+
+
+def _enqueue(said: argparse.Namespace) -> int:
+    from pytest_cio_load.pipeline.sending.lines import LineIds
+    from pytest_cio_load.pipeline.sending.sources import STDIN, open_source
+
+    source = open_source(said.file, said.format)
+    if said.file == STDIN or said.again:
+        ids = LineIds(token_bytes(16), int(time.time() * 1000))
+    else:
+        known = os.stat(said.file)
+        ids = LineIds(f"{known.st_size} {known.st_mtime_ns}".encode(), known.st_mtime_ns // 1_000_000)
+    return with_queue(said, lambda engine: _stored(said, engine, source, ids))
+
+
+async def _stored(said: argparse.Namespace, engine: Engine, source: Source, ids: LineIds) -> int:
+    from pytest_cio_load.pipeline.producer import Producer
+
+    of_jobs: Iterator[str] = iter(())
+    producer = Producer(engine, max_depth=said.max_depth, when_full=said.when_full, new_id=lambda: next(of_jobs))
+    read, began, lines = Read(), time.monotonic(), source.lines()
+    full = ""
+    try:
+        # Reading may wait, for standard input and for disks: not in the loop, which has connections to keep.
+        while group := await asyncio.to_thread(_group, source, lines, ids, read):
+            of_jobs = iter([job for job, _ in group])
+            _show(source, read)
+            await producer.enqueue_many([operation for _, operation in group])
+    except QueueFull as error:
+        full = str(error)
+    except QueueError as error:
+        print(_summary(source, producer, read, time.monotonic() - began), file=sys.stderr)
+        raise type(error)(f"{error}; run the same command again, and no line is stored twice") from None
+    _show(source, read)
+    if read.bad > _SHOWN:
+        print(f"… and {read.bad - _SHOWN:,} more", file=sys.stderr)
+    print(_summary(source, producer, read, time.monotonic() - began))
+    if full:
+        print(full, file=sys.stderr)
+    return SOME_FAILED if full or read.bad or producer.counts.shed else DONE
+
+
+def _group(source: Source, lines: Iterator[Line], ids: LineIds, read: Read) -> list[tuple[str, Operation]]:
+    """The next operations, each with the id of its job; none at the end."""
+    from pytest_cio_load.pipeline.producer import TOGETHER
+
+    found: list[tuple[str, Operation]] = []
+    while not found and (several := list(islice(lines, TOGETHER))):
+        for line in several:
+            read.lines += 1
+            new_id = ids.at(line.number)
+            try:
+                found.append((new_id(), source.operation(line, new_id)))
+            except InvalidOperation as error:
+                read.bad += 1
+                if read.bad <= _SHOWN:
+                    read.shown.append(f"{source.path}:{line.number}: {error}")
+    return found
+
+
+def _show(source: Source, read: Read) -> None:
+    for each in read.shown:
+        print(each, file=sys.stderr)
+    read.shown.clear()
+
+
+def _summary(source: Source, producer: Producer, read: Read, seconds: float) -> str:
+    counts = producer.counts
+    rate = counts.stored / seconds if seconds > 0 else 0.0
+    parts = [f"{show_count(counts.stored)} stored in {show_duration(round(seconds, 1))} ({show_count(rate)}/s)"]
+    others = ((read.bad, "bad"), (counts.shed, "shed"), (counts.refused, "refused"))
+    parts += [f"{show_count(count)} {word}" for count, word in others if count]
+    if counts.waited >= 1:
+        parts.append(f"waited {show_duration(round(counts.waited, 1))} for room")
+    return f"{source.path}: {show_count(read.lines)} lines; {', '.join(parts)}; queue {producer.engine.name}"

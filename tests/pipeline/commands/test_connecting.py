@@ -1,0 +1,167 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from pytest_cio_load.errors import QueueFull, QueueUnavailable
+from pytest_cio_load.pipeline.commands.connecting import (
+    address_of,
+    in_loop,
+    queue_arguments,
+    told,
+    whole,
+    workspace_arguments,
+    workspaces_of,
+)
+from pytest_cio_load.pipeline.opening import Kind
+
+LOOPBACK = ["--url", "http://127.0.0.1:8080"]
+ONE = {"CIO_SITE_ID": "a-site", "CIO_TRACK_API_KEY": "a-key"}
+
+
+def said(*arguments: str) -> argparse.Namespace:
+    """What these arguments say."""
+    parser = argparse.ArgumentParser()
+    queue_arguments(parser)
+    workspace_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "kind", "shown"),
+    [
+        ([], {}, Kind.EMBEDDED, "embedded Valkey in .cio-load/queue"),
+        ([], {"CIO_QUEUE_URL": "redis://:secret@a:1"}, Kind.REDIS, "Redis at a:1"),
+        ([], {"CIO_QUEUE_URL": " "}, Kind.EMBEDDED, "embedded Valkey in .cio-load/queue"),
+        (["--queue-url", "kafka://b"], {"CIO_QUEUE_URL": "redis://a:1"}, Kind.KAFKA, "Kafka at b:9092"),
+    ],
+)
+def test_which_queue(arguments: list[str], environment: dict[str, str], kind: Kind, shown: str) -> None:
+    """The argument, the environment, or the embedded one."""
+    address = address_of(said(*arguments), environment)
+    assert (address.kind, address.shown) == (kind, shown)
+
+
+@pytest.mark.parametrize("url", ["reddis://:secret@a", "redis://:secret@a:x", "kafka://u:secret@", "u:secret@a"])
+def test_no_password_in_an_error(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    """Not even in argparse's own."""
+    with pytest.raises(SystemExit):
+        said("--queue-url", url)
+    shown = capsys.readouterr().err
+    assert "argument --queue-url: queue url: got" in shown
+    assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--shards", "0"], "argument --shards: got '0', expected a whole number from 1 to 1024; try 10"),
+        (["--rate", "80rps"], "argument --rate: got '80rps', expected a rate above 0"),
+        (["--region", "uk"], "argument --region: invalid choice: 'uk'"),
+    ],
+)
+def test_mistakes(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    """They are found before anything is opened."""
+    with pytest.raises(SystemExit):
+        said(*arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_whole_numbers() -> None:
+    """Within bounds."""
+    assert whole(1, 5)("5") == 5
+
+
+def test_a_workspace() -> None:
+    """Its credentials stand in the environment, everything else in the arguments."""
+    (workspace,) = workspaces_of(said(*LOOPBACK, "--rate", "80/s", "--region", "eu"), ONE)
+    assert (workspace.site_id, workspace.api_key, workspace.region.value, workspace.rate) == ("a-site", "a-key", "eu", 80.0)
+
+
+def test_several_workspaces() -> None:
+    """Apart by commas."""
+    found = workspaces_of(said(*LOOPBACK), {"CIO_SITE_ID": "a, b,c", "CIO_TRACK_API_KEY": "x,y, z"})
+    assert [(each.site_id, each.api_key) for each in found] == [("a", "x"), ("b", "y"), ("c", "z")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (LOOPBACK, {}, "site id: got none; expected"),
+        (
+            LOOPBACK,
+            {"CIO_SITE_ID": "a,b", "CIO_TRACK_API_KEY": "secret"},
+            "workspaces: got 2 in CIO_SITE_ID and 1 in CIO_TRACK_API_KEY; expected as many site ids as keys, apart by commas; check both",
+        ),
+        ([], ONE, "url: got none, without --live; expected to be told that real people are meant"),
+        (["--url", "https://track.customer.io"], ONE, "url: got that of Customer.io, without --live"),
+        (["--url", "https://u:secret@example.com"], ONE, "url: got another address; expected a server on loopback"),
+    ],
+)
+def test_no_workspaces(arguments: list[str], environment: dict[str, str], message: str) -> None:
+    """Nobody real is sent anything without being meant, and nothing is sent without a key."""
+    with pytest.raises(ValueError, match=message) as raised:
+        workspaces_of(said(*arguments), environment)
+    assert "secret" not in str(raised.value)
+
+
+def test_real_workspaces_when_told() -> None:
+    """They are meant."""
+    (workspace,) = workspaces_of(said("--live"), ONE)
+    assert workspace.base_url == "https://track.customer.io"
+
+
+def _raises(error: BaseException) -> Callable[[], int]:
+    def work() -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "shown"),
+    [
+        (lambda: 1, 1, ""),
+        (_raises(QueueUnavailable("it is gone")), 2, "cio-load top: it is gone\n"),
+        (_raises(QueueFull("it is full")), 2, "cio-load top: it is full\n"),
+        (_raises(ValueError("a mistake")), 2, "cio-load top: a mistake\n"),
+        (_raises(ImportError("not there")), 2, "cio-load top: not there\n"),
+        (_raises(KeyboardInterrupt()), 130, ""),
+    ],
+)
+def test_exit_codes(capsys: pytest.CaptureFixture[str], work: Callable[[], int], code: int, shown: str) -> None:
+    """What is raised on purpose is one line."""
+    assert told("top", work) == code
+    assert capsys.readouterr().err == shown
+
+
+def test_what_is_not_raised_on_purpose_is_not_hidden() -> None:
+    """It is a mistake of ours."""
+    with pytest.raises(ZeroDivisionError):
+        told("top", _raises(ZeroDivisionError()))
+
+
+def test_a_loop_of_its_own() -> None:
+    """The coroutine runs to its end in it."""
+
+    async def work() -> str:
+        return "done"
+
+    assert in_loop(work) == "done"
+
+
+def test_log_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With time and level."""
+    from pytest_cio_load.pipeline.commands.connecting import log_to_stderr
+
+    logger = logging.getLogger("pytest_cio_load")
+    for name in ("handlers", "level", "propagate"):
+        monkeypatch.setattr(logger, name, getattr(logger, name))
+    log_to_stderr()
+    logging.getLogger("pytest_cio_load.pipeline").info("so it goes")
+    assert capsys.readouterr().err.endswith(" INFO so it goes\n")
