@@ -76,7 +76,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A try failed, counts, and is to be repeated after *delay* seconds. Only for engines that put retries aside."""
+    """A try failed, counts, and is to be repeated after *delay* seconds. Only for engines that put retries aside.
+
+    With *delay* 0.0 and *reason* "": it was not tried and nothing counts; it follows the one given before it, of the same person.
+    """
 
     delivery: Delivery
     delay: float

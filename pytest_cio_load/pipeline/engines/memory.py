@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
@@ -75,7 +74,7 @@ class MemoryEngine:
         self._consumers: set[MemoryConsumer] = set()
         self._count = 0
         self._turn = 0
-        self._arrived = asyncio.Event()
+        self._waiters: dict[asyncio.Future[None], None] = {}  # in order: virtual time gives the same figures in every run
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
         """Store jobs, in order; one whose id is known already changes nothing."""
@@ -91,7 +90,7 @@ class MemoryEngine:
                 heappush(self._delayed, (now + parcel.delay, self._count, delivery, parcel.key, parcel.priority))
             else:
                 self._place(delivery, parcel.key, parcel.priority)
-        self._arrived.set()
+        self._wake()
 
     def _place(self, delivery: Delivery, key: str, priority: int) -> None:
         if priority:
@@ -150,11 +149,11 @@ class MemoryEngine:
         elif isinstance(settlement, Again):
             raise ValueError("settlement: got Again; expected none, since jobs of this engine are repeated in place; try Back")
 
-    def free(self, part: object) -> None:
-        """Nothing of *part* is under way any more: any worker may take from it."""
-        if isinstance(part, Part):
+    def free(self, part: object, consumer: MemoryConsumer) -> None:
+        """Nothing of *part* is under way with *consumer* any more: any worker may take from it."""
+        if isinstance(part, Part) and part.owner is consumer:
             part.owner = None
-        self._arrived.set()
+            self._wake()
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
         """Put jobs back to where they were taken from, in order."""
@@ -164,7 +163,7 @@ class MemoryEngine:
             else:
                 self._count += 1
                 heappush(self._prioritized, (int(str(delivery.place)), -self._count, delivery))
-        self._arrived.set()
+        self._wake()
 
     def recover(self, deliveries: Sequence[Delivery]) -> None:
         """What a killed worker had goes back, in order, and each of it counts the kill."""
@@ -200,8 +199,11 @@ class MemoryEngine:
 
     async def age(self) -> float:
         """Seconds since the oldest job that waits was enqueued."""
-        oldest = [part.waiting[0].enqueued_at for part in self._parts if part.waiting]
-        return max(0.0, self.today() - min(oldest)) if oldest else 0.0
+        now = asyncio.get_running_loop().time()
+        waiting = [part.waiting[0] for part in self._parts if part.waiting]
+        waiting += [entry[2] for entry in self._prioritized]
+        waiting += [entry[2] for entry in self._delayed if entry[0] <= now]
+        return max(0.0, self.today() - min(each.enqueued_at for each in waiting)) if waiting else 0.0
 
     async def totals(self) -> Totals:
         """What has become of jobs so far."""
@@ -220,7 +222,7 @@ class MemoryEngine:
                 letter.place.waiting.append(delivery)
             else:
                 self.give_back([delivery])
-        self._arrived.set()
+        self._wake()
         return len(there)
 
     async def discard(self, letters: Sequence[DeadLetter]) -> int:
@@ -229,9 +231,24 @@ class MemoryEngine:
 
     async def arrival(self, wait: float) -> None:
         """Wait up to *wait* seconds for something to take."""
-        self._arrived.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._arrived.wait(), wait)
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        timer = loop.call_later(wait, _wake, waiter)
+        self._waiters[waiter] = None
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiters.pop(waiter, None)
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            _wake(waiter)
 
     async def aclose(self) -> None:
         """Nothing to let go of: what is in memory goes with the engine."""
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -41,10 +41,12 @@ class MemoryConsumer:
             found = [] if self._killed else self._engine.take(self, most)
             self._mine.update((each.id, each) for each in found)
             now = asyncio.get_running_loop().time()
-            if found or now >= until:
+            # Whole microseconds: what is left of a float would be waited for on some machines and not on others.
+            left = round(until - now, 6)
+            if found or left <= 0:
                 return found
             due = self._engine.due()
-            await self._engine.arrival(max(0.0, min(until, until if due is None else due) - now))
+            await self._engine.arrival(left if due is None else max(0.0, min(left, round(due - now, 6))))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         """Settle jobs. Those that are no longer ours are passed over."""
@@ -72,6 +74,8 @@ class MemoryConsumer:
 
     def kill(self) -> None:
         """Behave as if the worker's process had been killed: its jobs are taken again once its lease has lapsed."""
+        if self._killed:
+            return
         self._killed = True
         mine, self._mine = list(self._mine.values()), {}
         self._limbo = len(mine)
@@ -85,13 +89,17 @@ class MemoryConsumer:
 
     async def close(self) -> None:
         """Leave. What was taken and not settled goes back, in order."""
+        if self._killed:
+            return
         mine, self._mine = list(self._mine.values()), {}
         self._engine.give_back(mine)
         self._free([each.place for each in mine])
         self._engine.leave(self)
 
     def _free(self, parts: Iterable[object]) -> None:
+        if self._limbo:
+            return
         busy = {id(each.place) for each in self._mine.values()}
         for part in parts:
             if id(part) not in busy:
-                self._engine.free(part)
+                self._engine.free(part, self)
