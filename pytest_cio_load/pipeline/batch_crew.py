@@ -1,22 +1,25 @@
 """How a worker sends many operations per request: what is ready is gathered per workspace, for some milliseconds or until a batch is full.
 
 Several operations of a person may travel in one batch, in order; while it is under way no other batch holds any of theirs. A batch that
-fails as a whole, the service being well, is halved and each half tried again, until what is at fault is alone and only its tries count.
+fails as a whole, the service being well, is halved and each half tried again, until what is at fault is alone and only its tries count. It
+then waits for its next try apart, and with it the jobs of the same people that were behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_cio_load.customerio.batch import ITEMS, Batch, Filling, outcomes
 from pytest_cio_load.customerio.operations.items import Item, item_of
-from pytest_cio_load.errors import CustomerIOError, InvalidOperation
-from pytest_cio_load.pipeline.crew import Failed, Setting, SingleCrew
+from pytest_cio_load.errors import InvalidOperation
+from pytest_cio_load.pipeline.crew import Failed, Setting
 from pytest_cio_load.pipeline.engines.engine import Again, Settlement
 from pytest_cio_load.pipeline.jobs import Job
 from pytest_cio_load.pipeline.policy import given_up
+from pytest_cio_load.pipeline.single_crew import SingleCrew
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,16 @@ class Batching:
         return self.items * (self.in_flight + 1)
 
 
+Part = list[tuple[Job, Item]]
+"""Jobs that are sent in one request, each with its form in it."""
+
+
 @dataclass(slots=True, eq=False)
 class _Group:
-    """Jobs that travel together."""
+    """Jobs that travel together, in order, in one request or, once that has failed, in several."""
 
     home: int
-    jobs: list[Job] = field(default_factory=list)
-    items: list[Item] = field(default_factory=list)
+    jobs: Part = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     sending: bool = False
     withdrawn: bool = False
@@ -82,34 +88,42 @@ class BatchCrew:
         self._slots = asyncio.Semaphore(batching.in_flight)
         self._alone = SingleCrew(setting, batching.in_flight)
         self._gathering: dict[int, _Gathering] = {}
-        self._place: dict[int, _Group] = {}
         self._groups: dict[int, _Group] = {}
+        # Job → the group it travels in, and the tries of those that have failed alone.
+        self._place: dict[int, _Group] = {}
+        self._tries: dict[int, int] = {}
+        self._resting = 0
 
     @property
     def busy(self) -> int:
-        """Jobs that have started."""
-        return len(self._place) + self._alone.busy
+        """Jobs that have started, those that wait for another try left out."""
+        return len(self._place) - self._resting + self._alone.busy
 
     def may_start(self, job: Job, ahead: Sequence[Job]) -> bool:
         """Whether everything before it is settled, or in the very batch that is being filled."""
         if not ahead:
             return True
+        group = self._place.get(id(ahead[0]))
+        gathering = None if group is None else self._gathering.get(group.home)
+        if gathering is None or any(self._place.get(id(each)) is not gathering.group for each in ahead):
+            return False
+        form = self._form(job)
+        return form is not None and form[0] == gathering.group.home and gathering.filling.fits(form[1])
+
+    def _form(self, job: Job) -> tuple[int, Item] | None:
+        """Its workspace and its form in a batch; None when it has none, or none can be made of what is in it."""
         try:
-            gathering = self._gathering.get(self._with.fleet.home_of(job.operation))
-            item = item_of(job.operation)
-        except InvalidOperation:
-            return False
-        if gathering is None or not gathering.filling.fits(item):
-            return False
-        return all(self._place.get(id(each)) is gathering.group for each in ahead)
+            return self._with.fleet.home_of(job.operation), item_of(job.operation)
+        except (InvalidOperation, KeyError, TypeError, ValueError, AttributeError):
+            return None
 
     def start(self, job: Job) -> None:
         """Put it into the batch that is being filled."""
-        try:
-            home, item = self._with.fleet.home_of(job.operation), item_of(job.operation)
-        except InvalidOperation:
+        form = self._form(job)
+        if form is None:
             self._alone.start(job)
             return
+        home, item = form
         gathering = self._gathering.get(home)
         if gathering is not None and not gathering.filling.fits(item):
             self._depart(home)
@@ -118,8 +132,7 @@ class BatchCrew:
             gathering = self._gathering[home] = _Gathering(home, self._batching.items)
             gathering.timer = asyncio.get_running_loop().call_later(self._batching.linger, self._depart, home)
         gathering.filling.add(item)
-        gathering.group.jobs.append(job)
-        gathering.group.items.append(item)
+        gathering.group.jobs.append((job, item))
         self._place[id(job)] = gathering.group
         if len(gathering.group.jobs) == self._batching.items:
             self._depart(home)
@@ -130,13 +143,19 @@ class BatchCrew:
             gathering.timer.cancel()
         group = gathering.group
         self._groups[id(group)] = group
-        group.task = asyncio.create_task(self._fly(group))
+        group.task = asyncio.create_task(self._fly(group, deque([group.jobs])))
+
+    def drop(self, jobs: Sequence[Job]) -> None:
+        """Send none of these, which are not being sent right now: somebody else is going to."""
+        for job in jobs:
+            self._place.pop(id(job), None)
 
     def withdraw(self) -> None:
         """Leave everything unsent that is not being sent right now."""
         for gathering in self._gathering.values():
             if gathering.timer is not None:
                 gathering.timer.cancel()
+            self.drop([job for job, _ in gathering.group.jobs])
         self._gathering.clear()
         for group in self._groups.values():
             group.withdrawn = True
@@ -146,6 +165,7 @@ class BatchCrew:
 
     def abandon(self) -> None:
         """Cancel everything."""
+        self.withdraw()
         for group in self._groups.values():
             if group.task is not None:
                 group.task.cancel()
@@ -153,90 +173,128 @@ class BatchCrew:
 
     async def landed(self) -> None:
         """Wait until nothing is being sent any more."""
-        await asyncio.gather(*[group.task for group in self._groups.values() if group.task is not None], return_exceptions=True)
+        # A group may part from another one meanwhile; a task that was cancelled before it began stays among them.
+        while tasks := [group.task for group in self._groups.values() if group.task is not None and not group.task.done()]:
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._alone.landed()
 
-    async def _fly(self, group: _Group) -> None:
-        parts = [list(zip(group.jobs, group.items, strict=True))]
-        tries = {id(job): job.delivery.attempts for job in group.jobs}
+    async def _fly(self, group: _Group, parts: deque[Part], rest: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Send a group, in parts where needed; *rest* comes before."""
         try:
-            while parts:
-                part = parts.pop(0)
-                found, rest = await self._carry(group, part, tries)
-                for job, _ in found:
-                    del self._place[id(job)]
-                self._with.settled(found)
-                parts[:0] = rest
+            if rest is not None:
+                await rest()
+            while parts and not group.withdrawn:
+                part = self._present(group, parts.popleft())
+                if part:
+                    parts.extendleft(reversed(await self._carry(group, part)))
         except asyncio.CancelledError:
             return
+        except Exception as error:
+            self._with.broken(error)
         finally:
             del self._groups[id(group)]
-            for job in group.jobs:
-                self._place.pop(id(job), None)
+            self.drop([job for job, _ in self._present(group, group.jobs)])
 
-    async def _carry(self, group: _Group, part: Part, tries: dict[int, int]) -> tuple[list[tuple[Job, Settlement | None]], list[Part]]:
-        """Send one batch: what is settled by it, and what is to be sent again, in parts."""
-        setting = self._with
+    def _present(self, group: _Group, part: Part) -> Part:
+        """What of *part* still travels in this group."""
+        return [each for each in part if self._place.get(id(each[0])) is group]
+
+    def _leave(self, results: Sequence[tuple[Job, Settlement | None]]) -> None:
+        """These are settled."""
+        for job, _ in results:
+            del self._place[id(job)]
+            self._tries.pop(id(job), None)
+        self._with.settled(results)
+
+    async def _carry(self, group: _Group, part: Part) -> list[Part]:
+        """Send one batch: what of it is to be sent again, in parts."""
         try:
-            return await self._try(group, part), []
+            results = await self._try(group, part)
         except Failed as failed:
             trouble = failed
-        if group.withdrawn:
-            raise asyncio.CancelledError
+        else:
+            self._leave(results)
+            return []
+        part = self._present(group, part)
         if trouble.is_outage:
-            setting.figures.outage_tries += 1
-            return [], [part]
-        job = part[0][0]
-        if len(part) > 1 and trouble.is_key:
+            self._with.figures.outage_tries += 1
+            return [part]
+        if len(part) == 1:
+            await self._failed_alone(group, part[0], trouble)
+            return []
+        if trouble.is_key:
             # A revoked key must not drag everything that waits into the dead letters: one of them tells it, the rest waits for the gate.
-            return [(job, setting.dead(job, trouble.error, tries[id(job)] + 1))], [part[1:]]
-        if len(part) > 1:
-            middle = len(part) // 2
-            if not trouble.for_good:
-                await asyncio.sleep(setting.policy.delay(1, setting.rng))
-            return [], [part[:middle], part[middle:]]
-        tries[id(job)] += 1
-        failed_tries = tries[id(job)]
-        if trouble.for_good or failed_tries >= setting.policy.limit(job.delivery.limit):
-            return [(job, setting.dead(job, trouble.error, failed_tries))], []
+            job = part[0][0]
+            self._leave([(job, self._with.dead(job, trouble.error, self._tried(job) + 1))])
+            return [part[1:]]
+        middle = len(part) // 2
+        if not trouble.for_good and not group.withdrawn:
+            await asyncio.sleep(self._with.policy.delay(1, self._with.rng))
+        return [part[:middle], part[middle:]]
+
+    def _tried(self, job: Job) -> int:
+        return self._tries.get(id(job), job.delivery.attempts)
+
+    async def _failed_alone(self, group: _Group, each: tuple[Job, Item], trouble: Failed) -> None:
+        """One job failed, and it alone is to blame."""
+        setting, job = self._with, each[0]
+        tries = self._tries[id(job)] = self._tried(job) + 1
+        if trouble.for_good or tries >= setting.policy.limit(job.delivery.limit):
+            self._leave([(job, setting.dead(job, trouble.error, tries))])
+            return
         setting.figures.failed_tries += 1
-        delay, reason = setting.policy.delay(failed_tries, setting.rng), given_up(trouble.error, failed_tries)
-        if setting.puts_aside(failed_tries - job.delivery.attempts):
-            return [(job, Again(job.delivery, delay, reason))], []
-        await setting.told(setting.consumer.note_failure(job.delivery, failed_tries, reason))
-        await asyncio.sleep(delay)
-        return [], [part]
+        delay, reason = setting.policy.delay(tries, setting.rng), given_up(trouble.error, tries)
+        if setting.puts_aside(tries - job.delivery.attempts):
+            self._leave([(job, Again(job.delivery, delay, reason))])
+            return
+        await setting.told(setting.consumer.note_failure(job.delivery, tries, reason))
+        if not group.withdrawn:
+            self._go_apart(group, job, delay)
+
+    def _go_apart(self, group: _Group, job: Job, delay: float) -> None:
+        """Try one job again later, and after it those of the same people; the rest of the group does not wait for them."""
+        keys, apart = set(job.keys), _Group(group.home)
+        for each in self._present(group, group.jobs):
+            if each[0] is job or not keys.isdisjoint(each[0].keys):
+                keys.update(each[0].keys)
+                apart.jobs.append(each)
+                self._place[id(each[0])] = apart
+
+        async def rest() -> None:
+            self._resting += len(apart.jobs)
+            self._with.figures.backing_off += 1
+            try:
+                await asyncio.sleep(delay)
+            finally:
+                self._resting -= len(apart.jobs)
+                self._with.figures.backing_off -= 1
+
+        self._groups[id(apart)] = apart
+        parts = deque(part for part in (apart.jobs[:1], apart.jobs[1:]) if part)
+        apart.task = asyncio.create_task(self._fly(apart, parts, rest))
 
     async def _try(self, group: _Group, part: Part) -> list[tuple[Job, Settlement | None]]:
         """One request. Raises Failed when all of it failed."""
-        setting, figures = self._with, self._with.figures
+        setting, gate = self._with, self._with.fleet.gates[group.home]
         async with self._slots:
             grant = await setting.permit(group.home)
-            ours = [(job, item) for job, item in part if setting.consumer.holds(job.delivery)]
-            figures.lost += len(part) - len(ours)
-            gone: list[tuple[Job, Settlement | None]] = [(job, None) for job, _ in part if not setting.consumer.holds(job.delivery)]
+            ours = [each for each in part if setting.consumer.holds(each[0].delivery)]
+            if len(ours) < len(part):
+                setting.figures.lost += len(part) - len(ours)
+                self._leave([(job, None) for job, _ in part if not setting.consumer.holds(job.delivery)])
             if not ours:
-                await setting.told(setting.fleet.gates[group.home].give_back(grant))
-                return gone
+                await setting.told(gate.give_back(grant))
+                return []
             batch = Batch(tuple(item for _, item in ours), sum(len(item.body) + 1 for _, item in ours))
+            # Until the gate has been told: what was accepted must not be withdrawn.
             group.sending = True
-            figures.sending += 1
-            figures.requests += 1
             try:
-                refused = await setting.fleet.send_batch(group.home, batch)
-            except CustomerIOError as error:
-                raise await setting.verdict(group.home, grant, error, ours[0][0].delivery.id) from None
+                key = ours[0][0].delivery.id
+                refused = await setting.request(group.home, grant, key, setting.fleet.send_batch(group.home, batch))
             finally:
                 group.sending = False
-                figures.sending -= 1
-            await setting.told(setting.fleet.gates[group.home].succeeded(grant))
         results = outcomes(setting.fleet.clients[group.home].workspace, batch, refused)
-        settled: list[tuple[Job, Settlement | None]] = []
-        for (job, _), outcome in zip(ours, results, strict=True):
-            refusal = outcome.error
-            settled.append((job, setting.done(job) if refusal is None else setting.dead(job, refusal, job.delivery.attempts + 1)))
-        return [*gone, *settled]
-
-
-Part = list[tuple[Job, Item]]
-"""Jobs that are sent in one request, each with its form in it."""
+        return [
+            (job, setting.done(job) if outcome.error is None else setting.dead(job, outcome.error, self._tried(job) + 1))
+            for (job, _), outcome in zip(ours, results, strict=True)
+        ]

@@ -65,6 +65,9 @@ def fleet_of(clients: Sequence[Client], gate_for: Callable[[Workspace], Gate]) -
     Args:
         clients: one per workspace.
         gate_for: the gate of a workspace.
+
+    Raises:
+        ValueError: no client, or two of one workspace.
     """
-    routed = RoutedClient(list(clients)) if len(clients) > 1 else clients[0]
+    routed = clients[0] if len(clients) == 1 else RoutedClient(list(clients))
     return Fleet(tuple(clients), tuple(gate_for(client.workspace) for client in clients), routed.home_of)

@@ -17,16 +17,20 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from pytest_cio_load.customerio.limits import NotJson, encode
+from pytest_cio_load.customerio.limits import NotJson, encode, is_ulid
 from pytest_cio_load.customerio.operations import devices, entities, events, people
-from pytest_cio_load.customerio.operations.operation import CUSTOMERS, Auth, Operation
+from pytest_cio_load.customerio.operations.items import item_of
+from pytest_cio_load.customerio.operations.operation import CUSTOMERS, ID_TYPES, Auth, Operation
 from pytest_cio_load.errors import CioLoadError, InvalidOperation, near_miss
 from pytest_cio_load.pipeline.engines.engine import Delivery, Parcel
 
 VERSION = 1
 """Of the form on the wire."""
 
-_PERSON = re.escape(CUSTOMERS) + "[^/?]+"
+# What percent-encoding leaves as it is, here and in JavaScript. Anything else could lead somewhere else: "..", "#", a line break.
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))(?:[A-Za-z0-9_.~!'()*-]|%[0-9A-Fa-f]{2})+"
+_PERSON = re.escape(CUSTOMERS) + _SEGMENT
+_ID_TYPE = f"id_type=(?:{'|'.join(ID_TYPES)})"
 _FORMS: dict[str, tuple[str, str]] = {
     "identify": ("PUT", _PERSON),
     "delete": ("DELETE", _PERSON),
@@ -36,15 +40,15 @@ _FORMS: dict[str, tuple[str, str]] = {
     "page": ("POST", _PERSON + "/events"),
     "screen": ("POST", _PERSON + "/events"),
     "add_device": ("PUT", _PERSON + "/devices"),
-    "delete_device": ("DELETE", _PERSON + "/devices/[^/?]+"),
+    "delete_device": ("DELETE", _PERSON + "/devices/" + _SEGMENT),
     "merge_customers": ("POST", "/api/v1/merge_customers"),
     "track_anonymous": ("POST", "/api/v1/events"),
-    "add_customers_to_segment": ("POST", r"/api/v1/segments/\d+/add_customers\?id_type=\w+"),
-    "remove_customers_from_segment": ("POST", r"/api/v1/segments/\d+/remove_customers\?id_type=\w+"),
+    "add_customers_to_segment": ("POST", r"/api/v1/segments/[0-9]+/add_customers\?" + _ID_TYPE),
+    "remove_customers_from_segment": ("POST", r"/api/v1/segments/[0-9]+/remove_customers\?" + _ID_TYPE),
     "report_metric": ("POST", "/api/v1/metrics"),
     "report_push": ("POST", "/api/v1/push/events"),
-    "unsubscribe": ("POST", "/unsubscribe/[^/?]+"),
-    "submit_form": ("POST", "/api/v1/forms/[^/?]+/submit"),
+    "unsubscribe": ("POST", "/unsubscribe/" + _SEGMENT),
+    "submit_form": ("POST", "/api/v1/forms/" + _SEGMENT + "/submit"),
     "entity": ("POST", "/api/v2/entity"),
 }
 """What may be queued: everything that changes a workspace, one operation a job. The method, and what the path must look like."""
@@ -52,6 +56,8 @@ _FORMS: dict[str, tuple[str, str]] = {
 _PATTERNS = {name: (method, re.compile(path)) for name, (method, path) in _FORMS.items()}
 _NOT_REPEATABLE = frozenset({"report_metric", "report_push", "submit_form"})
 _WITHOUT_CREDENTIALS = frozenset({"report_metric", "report_push", "unsubscribe"})
+_EVENTS = frozenset({"track", "page", "screen", "track_anonymous"})
+_SHOWN = 30
 
 
 class NotAJob(CioLoadError, ValueError):
@@ -65,7 +71,7 @@ class Job:
     Attributes:
         delivery: what was taken.
         operation: what is to be sent.
-        keys: whom it is about; jobs that share one are sent in order.
+        keys: whom or what it is about; jobs that share one are sent in order.
     """
 
     delivery: Delivery
@@ -92,12 +98,10 @@ def parcel(operation: Operation, *, id: str, enqueued_at: float, delay: float = 
         raise InvalidOperation(operation.name, f"got an operation that no queue takes; expected one that changes a workspace; {fix}")
     if not 0 <= delay < float("inf"):
         raise InvalidOperation(operation.name, f"delay: got {delay}; expected seconds, 0 or more; try 0")
-    if not 0 <= priority <= 2_097_152:
+    if not isinstance(priority, int) or not 0 <= priority <= 2_097_152:
         raise InvalidOperation(operation.name, f"priority: got {priority}; expected 0 (none) to 2097152; try 1 for the first")
-    if operation.name in _EVENTS and operation.body is not None:
-        id = json.loads(operation.body).get("id") or id
-    key = operation.people[0] if operation.people else ""
-    head = {"v": VERSION, "id": id, "enqueuedAt": round(enqueued_at * 1000), "userId": key}
+    id = _ulid_of(operation) or id
+    head = {"v": VERSION, "id": id, "enqueuedAt": round(enqueued_at * 1000), "userId": operation.people[0] if operation.people else ""}
     if len(operation.people) > 1:
         head["people"] = list(operation.people)
     # The body is JSON already: it is set in as it is.
@@ -105,10 +109,24 @@ def parcel(operation: Operation, *, id: str, enqueued_at: float, delay: float = 
     body = "null" if operation.body is None else operation.body.decode()
     rest = json.dumps({"method": operation.method, "path": operation.path}, separators=(",", ":"))
     data = f'{text[:-1]},"data":{body},{rest[1:]}'
-    return Parcel(id, operation.name, data, key, delay, priority, enqueued_at)
+    return Parcel(id, operation.name, data, next(iter(_keys(operation)), ""), delay, priority, enqueued_at)
 
 
-_EVENTS = frozenset({"track", "page", "screen", "track_anonymous", "entity"})
+def _ulid_of(operation: Operation) -> str | None:
+    """The ULID by which Customer.io recognises an event that it has; None for what is none."""
+    if operation.body is None or operation.name not in (*_EVENTS, "entity"):
+        return None
+    body = json.loads(operation.body)
+    is_event = operation.name in _EVENTS or (body.get("type") == "person" and body.get("action") in entities.EVENTS)
+    return body["id"] if is_event and is_ulid(body.get("id")) else None
+
+
+def _keys(operation: Operation) -> tuple[str, ...]:
+    """Whom or what it is about, each once."""
+    people = operation.people
+    if not people and operation.name == "entity":
+        return item_of(operation).keys
+    return people if len(people) < 2 else tuple(dict.fromkeys(people))
 
 
 def read(delivery: Delivery) -> Job:
@@ -126,18 +144,20 @@ def read(delivery: Delivery) -> Job:
     version = data.get("v")
     if version is None:
         operation = _from_the_original(delivery, data)
-    elif version == VERSION:
-        operation = _from_ours(delivery.name, data)
+    elif version is not True and version == VERSION:
+        operation = _from_ours(delivery, data)
     else:
-        got = version if isinstance(version, int) else type(version).__name__
+        got = str(version)[:_SHOWN] if isinstance(version, int) else type(version).__name__
         raise NotAJob(f"v: got {got}; expected {VERSION}; update the worker and replay this dead letter")
-    return Job(delivery, operation, operation.people)
+    return Job(delivery, operation, _keys(operation))
 
 
-def _from_ours(name: str, data: dict[str, Any]) -> Operation:
+def _from_ours(delivery: Delivery, data: dict[str, Any]) -> Operation:
+    name = delivery.name
     form = _PATTERNS.get(name)
     if form is None:
-        raise NotAJob(f"name: got {name[:30]!r}; expected an operation; {near_miss(name, _FORMS) or 'look at its producer'}")
+        name = name[:_SHOWN]
+        raise NotAJob(f"name: got {name!r}; expected an operation; {near_miss(name, _FORMS) or 'look at its producer'}")
     method, path = data.get("method"), data.get("path")
     if method != form[0] or not isinstance(path, str) or not form[1].fullmatch(path):
         raise NotAJob(f"path: got one that is not of {name}; expected {form[0]} and its path; look at its producer")
@@ -145,7 +165,9 @@ def _from_ours(name: str, data: dict[str, Any]) -> Operation:
     if body is not None and not isinstance(body, dict):
         raise NotAJob(f"data: got {type(body).__name__}; expected an object or null; look at its producer")
     if name == "entity":
-        return _checked(name, lambda: entities.entity(body or {}))
+        return _checked(name, lambda: entities.entity(body or {}, new_id=lambda: stable_ulid(delivery)))
+    if name in _EVENTS and body is not None and not body.get("id"):
+        body = {**body, "id": stable_ulid(delivery)}
     try:
         content = None if body is None else encode(body, name)
     except NotJson as error:
@@ -177,9 +199,13 @@ def _from_the_original(delivery: Delivery, data: dict[str, Any]) -> Operation:
         return _checked("entity", lambda: entities.entity(data, new_id=lambda: stable_ulid(delivery)))
     build = _ORIGINAL.get(delivery.name)
     person, content = data.get("userId"), data.get("data")
-    if build is None or not isinstance(person, (str, int)) or not isinstance(content, (dict, type(None))):
-        hint = near_miss(delivery.name, _ORIGINAL) or "look at its producer"
-        raise NotAJob(f"got a job named {delivery.name[:30]!r} without userId and data; expected one named identify or track; {hint}")
+    if build is None:
+        name = delivery.name[:_SHOWN]
+        raise NotAJob(f"name: got {name!r}; expected one such as identify or track; {near_miss(name, _ORIGINAL) or 'look at its producer'}")
+    if isinstance(person, bool) or not isinstance(person, (str, int)):
+        raise NotAJob(f"userId: got {type(person).__name__}; expected text or a number; look at its producer")
+    if not isinstance(content, (dict, type(None))):
+        raise NotAJob(f"data: got {type(content).__name__}; expected an object or null; look at its producer")
     return _checked(delivery.name, lambda: build(str(person), content or {}, delivery))
 
 

@@ -1,10 +1,32 @@
-"""Every person's jobs one after the other, several persons at once. Nothing here waits or sends."""
+"""Every person's jobs one after the other, several persons at once. Nothing here waits or sends.
+
+Whatever is asked takes as long as its answer is long, however many jobs there are.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-
 from pytest_cio_load.pipeline.jobs import Job
+
+
+class _Seat:
+    """A job's place in one lane."""
+
+    __slots__ = ("after", "before", "job")
+
+    def __init__(self, job: Job, before: _Seat | None) -> None:
+        self.job, self.before = job, before
+        self.after: _Seat | None = None
+        if before is not None:
+            before.after = self
+
+
+class _Place:
+    """A job with its seats, one for each key."""
+
+    __slots__ = ("job", "number", "seats")
+
+    def __init__(self, job: Job, number: int, seats: list[_Seat]) -> None:
+        self.job, self.number, self.seats = job, number, seats
 
 
 class Lanes:
@@ -14,59 +36,65 @@ class Lanes:
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[str, deque[Job]] = {}
-        self._jobs: dict[int, Job] = {}
+        self._last: dict[str, _Seat] = {}
+        self._places: dict[int, _Place] = {}
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._places)
 
     def __contains__(self, job: Job) -> bool:
-        return id(job) in self._jobs
+        return id(job) in self._places
 
     def add(self, job: Job) -> None:
         """Put a job behind those of the same people."""
-        self._jobs[id(job)] = job
+        seats = []
         for key in job.keys:
-            self._lanes.setdefault(key, deque()).append(job)
+            seat = self._last[key] = _Seat(job, self._last.get(key))
+            seats.append(seat)
+        self._count += 1
+        self._places[id(job)] = _Place(job, self._count, seats)
 
     def ahead(self, job: Job) -> list[Job]:
         """The job right before this one in each of its lanes; none when it is first everywhere, and may start."""
-        found = []
-        for key in job.keys:
-            before: Job | None = None
-            for each in self._lanes[key]:
-                if each is job:
-                    break
-                before = each
-            if before is not None:
-                found.append(before)
-        return found
+        return [seat.before.job for seat in self._places[id(job)].seats if seat.before is not None]
+
+    def next(self, job: Job) -> list[Job]:
+        """The job right behind this one in each of its lanes, each once."""
+        found: dict[int, Job] = {}
+        for seat in self._places[id(job)].seats:
+            if seat.after is not None:
+                found[id(seat.after.job)] = seat.after.job
+        return list(found.values())
 
     def behind(self, job: Job) -> list[Job]:
         """Everything that must not overtake this job, in the order taken: what shares a person with it, or with one of those."""
-        keys, found, passed = set(job.keys), [], False
-        for each in self._jobs.values():
-            if each is job:
-                passed = True
-            elif passed and not keys.isdisjoint(each.keys):
-                keys.update(each.keys)
-                found.append(each)
-        return found
+        found: dict[int, _Place] = {}
+        reached = self.next(job)
+        while reached:
+            each = reached.pop()
+            if id(each) not in found:
+                found[id(each)] = self._places[id(each)]
+                reached += self.next(each)
+        return [place.job for place in sorted(found.values(), key=lambda place: place.number)]
 
     def remove(self, job: Job) -> list[Job]:
-        """Take a settled job out; the ones that stand first in a lane because of it."""
-        del self._jobs[id(job)]
-        freed: list[Job] = []
-        for key in job.keys:
-            lane = self._lanes[key]
-            was_first = lane[0] is job
-            lane.remove(job)
-            if not lane:
-                del self._lanes[key]
-            elif was_first and not any(lane[0] is each for each in freed):
-                freed.append(lane[0])
-        return freed
+        """Take a settled job out; the ones that stand first in a lane because of it, each once."""
+        freed: dict[int, Job] = {}
+        for key, seat in zip(job.keys, self._places.pop(id(job)).seats, strict=True):
+            before, after = seat.before, seat.after
+            if before is not None:
+                before.after = after
+            if after is not None:
+                after.before = before
+                if before is None:
+                    freed[id(after.job)] = after.job
+            elif before is not None:
+                self._last[key] = before
+            else:
+                del self._last[key]
+        return list(freed.values())
 
     def taken(self) -> list[Job]:
         """All of them, in the order they were taken."""
-        return list(self._jobs.values())
+        return [place.job for place in self._places.values()]

@@ -53,14 +53,14 @@ class Producer:
         engine: where they go.
         max_depth: jobs that the queue may hold, settled ones not counted; None for any number. It is looked at ten times a second and
             whenever as many were enqueued as there was room for, so several producers together may go beyond it by what they enqueue in
-            that time.
+            that time. One producer alone never does, however many enqueue with it at once.
         when_full: wait for room, refuse with QueueFull, or shed: let the operation go, and count it.
         patience: seconds to wait for room at most, then it is refused; None for ever.
         new_id: makes the ids of jobs.
         today: unix seconds.
 
     Raises:
-        ValueError: max_depth is under 1.
+        ValueError: max_depth is under 1, when_full is none of the three, or patience is under 0.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class Producer:
     ) -> None:
         if max_depth is not None and max_depth < 1:
             raise ValueError(f"max_depth: got {max_depth}; expected at least 1 job; leave it out for any number")
+        if patience is not None and not patience >= 0:
+            raise ValueError(f"patience: got {patience}; expected seconds, 0 or more; leave it out to wait for ever")
         try:
             self.when_full = WhenFull(when_full)
         except ValueError:
@@ -84,7 +86,10 @@ class Producer:
         self._today = today
         self._new_id = new_id or Ulids(clock=today)
         self._room = 0
+        self._admitted = 0
+        self._found_full = False
         self._looked_at: float | None = None
+        self._looking = asyncio.Lock()
 
     async def enqueue(self, operation: Operation, *, delay: float = 0.0, priority: int = 0) -> str | None:
         """Store one operation.
@@ -105,12 +110,13 @@ class Producer:
         made = self._parcel(operation, delay, priority)
         if not await self._admit(1):
             return None
-        await self.engine.put([made])
-        self._stored(1)
+        await self._put([made])
         return made.id
 
     async def enqueue_many(self, operations: Iterable[Operation] | AsyncIterable[Operation]) -> list[str]:
-        """Store many, in order, by the hundred. All of a group are checked before any of it is stored.
+        """Store many, in order, five hundred at a time. All of a group are checked before any of it is stored.
+
+        What comes slowly is better enqueued one by one: a group is stored once it is full, or nothing more comes.
 
         Returns:
             The ids of the jobs; those that were shed have none.
@@ -119,6 +125,8 @@ class Producer:
             As :meth:`enqueue`; what came before has been stored.
         """
         ids: list[str] = []
+        if isinstance(operations, Operation):
+            raise TypeError("operations: got one operation; expected several; try enqueue, or write [operation]")
         if isinstance(operations, AsyncIterable):
             group: list[Operation] = []
             async for operation in operations:
@@ -139,10 +147,17 @@ class Producer:
             many = await self._admit(len(parcels))
             if not many:
                 return
-            await self.engine.put(parcels[:many])
-            self._stored(many)
+            await self._put(parcels[:many])
             ids.extend(each.id for each in parcels[:many])
             parcels = parcels[many:]
+
+    async def _put(self, parcels: list[Parcel]) -> None:
+        """Store what was admitted."""
+        try:
+            await self.engine.put(parcels)
+        finally:
+            self._admitted -= len(parcels)
+        self.counts.stored += len(parcels)
 
     def _parcel(self, operation: Operation, delay: float, priority: int) -> Parcel:
         if not isinstance(operation, Operation):
@@ -150,31 +165,49 @@ class Producer:
             raise TypeError(f"operation: got {got}; expected one such as calls.identify(…); make one of a dict with entities.entity(…)")
         return parcel(operation, id=self._new_id(), enqueued_at=self._today(), delay=delay, priority=priority)
 
-    def _stored(self, many: int) -> None:
-        self.counts.stored += many
-        self._room -= many
-
     async def _admit(self, many: int) -> int:
         """How many of *many* may be stored now, once that is more than none; 0 when they are shed."""
         if self.max_depth is None:
+            self._admitted += many
             return many
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         while True:
-            now = asyncio.get_running_loop().time()
-            if self._room <= 0 or self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
-                depth = await self.engine.depth()
-                self._room = self.max_depth - sum(depth.get(state, 0) for state in _UNFINISHED)
-                self._looked_at = now
+            await self._look(self.max_depth)
+            waited = clock() - began
             if self._room > 0:
-                self.counts.waited += now - began
-                return min(many, self._room)
+                admitted = min(many, self._room)
+                self._room -= admitted
+                self._admitted += admitted
+                self.counts.waited += waited
+                return admitted
             if self.when_full is WhenFull.SHED:
                 self.counts.shed += many
                 return 0
-            if self.when_full is WhenFull.REFUSE or (self.patience is not None and now - began >= self.patience):
+            left = _LOOK_AGAIN if self.patience is None else self.patience - waited
+            if self.when_full is WhenFull.REFUSE or left <= 0:
                 self.counts.refused += many
-                raise QueueFull(self._full(now - began))
-            await asyncio.sleep(_LOOK_AGAIN)
+                self.counts.waited += waited
+                raise QueueFull(self._full(waited))
+            await asyncio.sleep(min(_LOOK_AGAIN, left))
+
+    async def _look(self, max_depth: int) -> None:
+        """Learn how much room there is, if what is known is used up or old. A queue that was found full is not asked again at once."""
+        if self._knows():
+            return
+        async with self._looking:
+            if self._knows():
+                return
+            # What is on its way may be counted twice: rather too little room than too much.
+            on_its_way = self._admitted
+            depth = await self.engine.depth()
+            self._room = max_depth - sum(depth.get(state, 0) for state in _UNFINISHED) - on_its_way
+            self._found_full = self._room <= 0
+            self._looked_at = asyncio.get_running_loop().time()
+
+    def _knows(self) -> bool:
+        is_fresh = self._looked_at is not None and asyncio.get_running_loop().time() - self._looked_at < _LOOK_AGAIN
+        return is_fresh and (self._room > 0 or self._found_full)
 
     def _full(self, waited: float) -> str:
         after = f" after {waited:.1f} s of waiting" if waited else ""

@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from random import Random
 from secrets import token_hex
 
-from pytest_cio_load.errors import QueueUnavailable
+from pytest_cio_load.errors import QueueError, QueueMismatch
 from pytest_cio_load.pipeline.batch_crew import BatchCrew, Batching
-from pytest_cio_load.pipeline.crew import Crew, Figures, Setting, SingleCrew
+from pytest_cio_load.pipeline.crew import Crew, Figures, Setting
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Delivery, Engine, Settlement
 from pytest_cio_load.pipeline.fleet import Fleet
 from pytest_cio_load.pipeline.jobs import Job, NotAJob, read
 from pytest_cio_load.pipeline.lanes import Lanes
 from pytest_cio_load.pipeline.policy import Policy, together
+from pytest_cio_load.pipeline.settler import Settler
+from pytest_cio_load.pipeline.single_crew import SingleCrew
 
 CONCURRENCY = 10
 """Requests under way at once, per worker."""
@@ -87,21 +90,20 @@ class Worker:
         self.phase = Phase.STARTING
         self.trouble = ""
         self.consumer = engine.consumer(self.name)
-        setting = Setting(fleet, self.consumer, policy or Policy(), self.figures, self._settled, today, rng or Random())
+        tell = self._settled, self._broke
+        setting = Setting(fleet, self.consumer, policy or Policy(), self.figures, *tell, today, rng or Random())
         self._crew: Crew = BatchCrew(setting, batching) if batching is not None else SingleCrew(setting, concurrency)
         self._window = batching.window if batching is not None else concurrency
         self._in_batches = batching is not None
-        self._on_settled = on_settled
         self._lanes = Lanes()
         self._started: set[int] = set()
         self._level = 0
-        self._outcomes: list[Settlement] = []
-        self._unsettled = 0
         self._changed = asyncio.Event()
-        self._to_settle = asyncio.Event()
+        self._settler = Settler(self.consumer, self._lost, self._changed, on_settled)
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._killed = False
+        self._error: BaseException | None = None
 
     def stop(self) -> None:
         """Ask it to stop: it takes nothing more, ends what is being sent, and gives the rest back."""
@@ -117,26 +119,52 @@ class Worker:
             self._running.cancel()
 
     async def run(self) -> None:
-        """Work until asked to stop. Raises QueueUnavailable when the queue cannot be reached at the start."""
+        """Work until asked to stop.
+
+        Cancelled, it ends at once: what was sent is settled, the rest goes back.
+
+        Raises:
+            QueueUnavailable: the queue cannot be reached at the start.
+            QueueMismatch: it is of another form.
+        """
         self._running = asyncio.current_task()
         await self.consumer.start()
         self._go_on()
-        settling = asyncio.create_task(self._settling())
+        feeding, settling = asyncio.create_task(self._feeding()), asyncio.create_task(self._settler.run())
+        for task in (feeding, settling):
+            task.add_done_callback(self._ended)
         try:
-            await self._feeding()
+            await self._stop.wait()
+            feeding.cancel()
+            await asyncio.wait({feeding})
             self.phase = Phase.DRAINING
-            await self._drain()
-        except BaseException:
-            self._crew.abandon()
-            raise
+            if not settling.done():
+                await self._drain()
         finally:
+            self._stop.set()
+            feeding.cancel()
             settling.cancel()
-            with suppress(asyncio.CancelledError):
-                await settling
+            self._crew.abandon()
+            await asyncio.wait({feeding, settling})
+            await self._crew.landed()
             if not self._killed:
-                with suppress(QueueUnavailable):
+                await self._settler.finish()
+                with suppress(QueueError, OSError):
                     await self.consumer.close()
             self.phase = Phase.STOPPED
+        if self._error is not None:
+            raise self._error
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._broke(error)
+
+    def _broke(self, error: BaseException) -> None:
+        """No job is to blame for it, so going on could harm them all: drain, and end with it."""
+        self._error = self._error or error
+        self._stop.set()
+        self._changed.set()
 
     def _go_on(self) -> None:
         if self.phase is Phase.UNREACHABLE:
@@ -144,56 +172,47 @@ class Worker:
         if self.phase in (Phase.STARTING, Phase.UNREACHABLE):
             self.phase, self.trouble = Phase.WORKING, ""
 
-    async def _lost(self, error: QueueUnavailable) -> None:
+    async def _lost(self, error: QueueError) -> None:
         if self.phase is Phase.WORKING:
             log.warning("worker %s: %s", self.name, error)
             self.phase = Phase.UNREACHABLE
         self.trouble = str(error)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), _RETRY)
+        await asyncio.sleep(_RETRY)
 
     def _room(self) -> int:
         """How many jobs may be taken now."""
-        if self._level and self._unsettled:
+        if self._level and self._settler.open:
             return 0  # suspects are taken once everything else is settled
         most = together(self._window, self._level)
-        return min(most - self._crew.busy, self._window * _AHEAD - self._unsettled)
+        return min(most - self._crew.busy, self._window * _AHEAD - self._settler.open)
 
     async def _feeding(self) -> None:
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            while not self._stop.is_set():
-                self._changed.clear()
-                most = self._room()
-                if most <= 0:
-                    changing = asyncio.create_task(self._changed.wait())
-                    await asyncio.wait({changing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                    changing.cancel()
-                    continue
-                taking = asyncio.create_task(self.consumer.take(most, _IDLE))
-                await asyncio.wait({taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not taking.done():
-                    taking.cancel()
-                try:
-                    self._accept(await taking)
-                    self._go_on()
-                except QueueUnavailable as error:
-                    await self._lost(error)
-                except asyncio.CancelledError:
-                    if not self._stop.is_set():
-                        raise
-        finally:
-            stopping.cancel()
+        """Take jobs, until cancelled."""
+        while True:
+            self._changed.clear()
+            most = self._room()
+            if most <= 0:
+                await self._changed.wait()
+                continue
+            try:
+                deliveries = await self.consumer.take(most, _IDLE)
+            except QueueMismatch:
+                raise
+            except QueueError as error:
+                await self._lost(error)
+            else:
+                self._go_on()
+                self._accept(deliveries)
 
     def _accept(self, deliveries: Sequence[Delivery]) -> None:
         """Start what was taken; give back suspects that must not run beside what is under way."""
         self.figures.taken += len(deliveries)
-        self._unsettled += len(deliveries)
+        self._settler.open += len(deliveries)
         allowed = together(self._window, self._level)
         suspect = next((place for place, each in enumerate(deliveries) if together(self._window, each.kills) < allowed), None)
         if suspect is not None:
             self._level = deliveries[suspect].kills
-            self._settle([Back(each) for each in deliveries[suspect:]])
+            self._settler.settle([Back(each) for each in deliveries[suspect:]])
             self.figures.given_back += len(deliveries) - suspect
             deliveries = deliveries[:suspect]
         elif deliveries:
@@ -203,13 +222,13 @@ class Worker:
                 job = read(delivery)
             except NotAJob as error:
                 self.figures.dead += 1
-                self._settle([Dead(delivery, str(error), delivery.attempts)])
+                self._settler.settle([Dead(delivery, str(error), delivery.attempts)])
                 continue
             self._lanes.add(job)
             self._start_if_free(job)
 
     def _start_if_free(self, job: Job) -> bool:
-        if id(job) in self._started or not self._crew.may_start(job, self._lanes.ahead(job)):
+        if self._stop.is_set() or id(job) in self._started or not self._crew.may_start(job, self._lanes.ahead(job)):
             return False
         self._started.add(id(job))
         self._crew.start(job)
@@ -222,60 +241,37 @@ class Worker:
             behind = self._lanes.behind(job) if isinstance(settlement, Again) and self.consumer.repeats_in_place else []
             freed += self._remove(job)
             if settlement is None:
-                self._unsettled -= 1
+                self._settler.open -= 1
             else:
-                self._settle([settlement])
+                self._settler.settle([settlement])
+            # They go where the one before them went, so that they do not overtake it.
+            self._crew.drop(behind)
             for each in behind:
-                # They go where the one before them went, so that they do not overtake it.
                 freed += self._remove(each)
-                self._settle([Again(each.delivery, 0.0, "")])
-        for job in self._lanes.taken() if self._in_batches else freed:
-            if job in self._lanes:
-                self._start_if_free(job)
+                self._settler.settle([Again(each.delivery, 0.0, "")])
+        waiting = deque(freed)
+        while waiting:
+            job = waiting.popleft()
+            if job in self._lanes and self._start_if_free(job) and self._in_batches:
+                # It may share its batch with those right behind it.
+                waiting += self._lanes.next(job)
         self._changed.set()
 
     def _remove(self, job: Job) -> list[Job]:
         self._started.discard(id(job))
         return self._lanes.remove(job)
 
-    def _settle(self, settlements: Sequence[Settlement]) -> None:
-        self._outcomes.extend(settlements)
-        self._to_settle.set()
-
-    async def _settling(self) -> None:
-        """Hand settlements to the engine, in order, as many at once as there are."""
-        while True:
-            await self._to_settle.wait()
-            self._to_settle.clear()
-            several, self._outcomes = self._outcomes, []
-            await self._hand_over(several)
-
-    async def _hand_over(self, settlements: Sequence[Settlement]) -> None:
-        while True:
-            try:
-                await self.consumer.settle(settlements)
-                break
-            except QueueUnavailable as error:
-                await self._lost(error)
-                if self._stop.is_set():
-                    await asyncio.sleep(_RETRY)
-        self._unsettled -= len(settlements)
-        if self._on_settled is not None:
-            for each in settlements:
-                self._on_settled(each)
-        self._changed.set()
-
     async def _drain(self) -> None:
         self._crew.withdraw()
         try:
             async with asyncio.timeout(self.grace):
                 await self._crew.landed()
-                left = self._lanes.taken()
+                left = [Back(job.delivery) for job in self._lanes.taken()]
                 self.figures.given_back += len(left)
-                self._settle([Back(job.delivery) for job in left])
-                while self._unsettled > 0:
+                # They were taken before whatever is being given back already.
+                self._settler.settle(left, first=True)
+                while self._settler.open > 0 and self._error is None:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            log.warning("worker %s: %d jobs were under way after %g s; they are taken again", self.name, self._unsettled, self.grace)
-            self._crew.abandon()
+            log.warning("worker %s: %d jobs were under way after %g s; they are taken again", self.name, self._settler.open, self.grace)
