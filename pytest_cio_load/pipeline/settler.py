@@ -19,7 +19,7 @@ class Settler:
         consumer: the worker's hold on the queue.
         lost: is told that the queue cannot be reached, and waits until it is worth another try.
         changed: set whenever jobs have been settled.
-        on_settled: is told every settlement, once the queue has it; or None.
+        on_settled: is told every settlement, once the queue has it.
 
     Attributes:
         open: jobs taken that the queue does not yet know to be settled. Whoever takes some adds them.
@@ -30,7 +30,7 @@ class Settler:
         consumer: Consumer,
         lost: Callable[[QueueError], Awaitable[None]],
         changed: asyncio.Event,
-        on_settled: Callable[[Settlement], None] | None,
+        on_settled: Callable[[Settlement], None],
     ) -> None:
         self.open = 0
         self._consumer, self._lost, self._changed, self._on_settled = consumer, lost, changed, on_settled
@@ -72,6 +72,5 @@ class Settler:
         settled, self._handing = self._handing, []
         self.open -= len(settled)
         self._changed.set()
-        if self._on_settled is not None:
-            for each in settled:
-                self._on_settled(each)
+        for each in settled:
+            self._on_settled(each)

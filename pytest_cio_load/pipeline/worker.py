@@ -99,7 +99,9 @@ class Worker:
         self._started: set[int] = set()
         self._level = 0
         self._changed = asyncio.Event()
-        self._settler = Settler(self.consumer, self._lost, self._changed, on_settled)
+        self._settler = Settler(self.consumer, self._lost, self._changed, self._handed_over)
+        self._on_settled = on_settled
+        self._aside: dict[str, Job] = {}
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._killed = False
@@ -228,7 +230,8 @@ class Worker:
             self._start_if_free(job)
 
     def _start_if_free(self, job: Job) -> bool:
-        if self._stop.is_set() or id(job) in self._started or not self._crew.may_start(job, self._lanes.ahead(job)):
+        is_mine = not self._stop.is_set() and id(job) not in self._started and job.delivery.id not in self._aside
+        if not is_mine or not self._crew.may_start(job, self._lanes.ahead(job)):
             return False
         self._started.add(id(job))
         self._crew.start(job)
@@ -238,17 +241,37 @@ class Worker:
         """What became of jobs. What waits behind them may start: it is settled after them, in the same order."""
         freed: list[Job] = []
         for job, settlement in results:
-            behind = self._lanes.behind(job) if isinstance(settlement, Again) and self.consumer.repeats_in_place else []
+            if isinstance(settlement, Again) and self.consumer.repeats_in_place:
+                self._put_aside(job, settlement)
+                continue
             freed += self._remove(job)
             if settlement is None:
                 self._settler.open -= 1
             else:
                 self._settler.settle([settlement])
-            # They go where the one before them went, so that they do not overtake it.
-            self._crew.drop(behind)
-            for each in behind:
-                freed += self._remove(each)
-                self._settler.settle([Again(each.delivery, 0.0, "")])
+        self._start_freed(freed)
+
+    def _put_aside(self, job: Job, settlement: Again) -> None:
+        """Settle a job with Again, and what is behind it: that goes where the one before it went, so that it does not overtake it.
+
+        They keep their lanes until the queue knows. What was taken since then stands behind them, and is the queue's to put aside too.
+        """
+        behind = self._lanes.behind(job)
+        self._crew.drop(behind)
+        for each, how in [(job, settlement), *((each, Again(each.delivery, 0.0, "")) for each in behind)]:
+            if each.delivery.id not in self._aside:
+                self._aside[each.delivery.id] = each
+                self._settler.settle([how])
+
+    def _handed_over(self, settlement: Settlement) -> None:
+        """The queue knows what became of a job."""
+        job = self._aside.pop(settlement.delivery.id, None)
+        if job is not None:
+            self._start_freed(self._remove(job))
+        if self._on_settled is not None:
+            self._on_settled(settlement)
+
+    def _start_freed(self, freed: Sequence[Job]) -> None:
         waiting = deque(freed)
         while waiting:
             job = waiting.popleft()
@@ -266,7 +289,7 @@ class Worker:
         try:
             async with asyncio.timeout(self.grace):
                 await self._crew.landed()
-                left = [Back(job.delivery) for job in self._lanes.taken()]
+                left = [Back(job.delivery) for job in self._lanes.taken() if job.delivery.id not in self._aside]
                 self.figures.given_back += len(left)
                 # They were taken before whatever is being given back already.
                 self._settler.settle(left, first=True)
