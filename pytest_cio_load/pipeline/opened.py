@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 from pytest_cio_load.customerio.workspaces import Workspace
 from pytest_cio_load.errors import QueueError, QueueUnavailable
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
-from pytest_cio_load.pipeline.engines.redis_errors import translated
-from pytest_cio_load.pipeline.engines.redis_link import Link
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
+from pytest_cio_load.pipeline.engines.bullmq.redis_errors import translated
 from pytest_cio_load.pipeline.gates.shared import SharedGate
 from pytest_cio_load.pipeline.opening import CONNECT_TIMEOUT, Address, Kind
 

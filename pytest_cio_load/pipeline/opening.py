@@ -184,7 +184,7 @@ def open_queue(
         return MemoryEngine(name)
     if address.kind is Kind.KAFKA:
         check_installed("confluent_kafka", "kafka")
-        from pytest_cio_load.pipeline.engines.kafka import KafkaEngine
+        from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
         return KafkaEngine(address.servers, name, partitions=shards, security=address.security)
     check_installed("bullmq", "queue")

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
-from pytest_cio_load.pipeline.engines.bullmq_consumer import BullMQConsumer
+from pytest_cio_load.pipeline.engines.bullmq.consumer import BullMQConsumer
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
 from pytest_cio_load.pipeline.engines.embedded import Embedded
 from pytest_cio_load.pipeline.engines.engine import Done, Parcel
 

@@ -10,7 +10,7 @@ import sys
 
 from pytest_cio_load.errors import QueueUnavailable
 from pytest_cio_load.pipeline.engines.engine import Again, Done, Settlement
-from pytest_cio_load.pipeline.engines.kafka import KafkaEngine
+from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 
 async def main(log: str, name: str, bootstrap: str, queue: str, pace: float = 0.0, most: int = 8) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 
 from pytest_cio_load.errors import QueueUnavailable
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
 from pytest_cio_load.pipeline.engines.engine import Done
 from pytest_cio_load.pipeline.policy import together
 

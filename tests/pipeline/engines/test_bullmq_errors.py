@@ -9,10 +9,10 @@ from redis import exceptions
 from redis.asyncio import Redis
 
 from pytest_cio_load.errors import QueueError, QueueFull, QueueReadOnly, QueueUnavailable
-from pytest_cio_load.pipeline.engines import scripts
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
-from pytest_cio_load.pipeline.engines.redis_errors import translated
-from pytest_cio_load.pipeline.engines.redis_link import Link
+from pytest_cio_load.pipeline.engines.bullmq import scripts
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
+from pytest_cio_load.pipeline.engines.bullmq.redis_errors import translated
 
 HERE = "redis://127.0.0.1:1"
 

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from pytest_cio_load.pipeline.engines.bullmq_held import STALLED
+from pytest_cio_load.pipeline.engines.bullmq.held import STALLED
 from pytest_cio_load.pipeline.engines.engine import Back, Done, State
 
 pytestmark = pytest.mark.asyncio

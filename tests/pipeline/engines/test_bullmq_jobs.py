@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cio_load.pipeline.engines.bullmq_held import Held, Place, Spans
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Keeping, Names, Terms, delivery, fields, number, stored, terms
-from pytest_cio_load.pipeline.engines.bullmq_marker import seconds_until
-from pytest_cio_load.pipeline.engines.bullmq_settling import in_order, place_of, written
+from pytest_cio_load.pipeline.engines.bullmq.held import Held, Place, Spans
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Keeping, Names, Terms, delivery, fields, number, stored, terms
+from pytest_cio_load.pipeline.engines.bullmq.marker import seconds_until
+from pytest_cio_load.pipeline.engines.bullmq.settling import in_order, place_of, written
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Delivery, Done, Parcel, shard_of
 
 KEEPING = Keeping(10, 20, 5, 2.0)

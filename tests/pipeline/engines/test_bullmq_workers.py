@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
 from pytest_cio_load.pipeline.engines.engine import Done, Parcel, State, shard_of
 
 pytestmark = pytest.mark.asyncio

@@ -20,7 +20,7 @@ import pytest_asyncio
 from confluent_kafka import Producer
 
 from pytest_cio_load.pipeline.engines.engine import Parcel
-from pytest_cio_load.pipeline.engines.kafka import KafkaEngine
+from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 PATIENCE = 60.0
 

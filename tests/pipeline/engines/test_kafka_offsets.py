@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cio_load.pipeline.engines.kafka_offsets import NOTE_BYTES, STRETCHES, Note, Offsets, read_note
+from pytest_cio_load.pipeline.engines.kafka.offsets import NOTE_BYTES, STRETCHES, Note, Offsets, read_note
 
 LEVELS = st.integers(0, 40)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_cio_load.pipeline.engines.kafka_offsets import Offsets
-from pytest_cio_load.pipeline.engines.kafka_parked import MOST_PARKED, Parking
-from pytest_cio_load.pipeline.engines.kafka_part import Part
-from pytest_cio_load.pipeline.engines.kafka_picks import Desk, Move, Place, Source
-from pytest_cio_load.pipeline.engines.kafka_wire import Record
+from pytest_cio_load.pipeline.engines.kafka.offsets import Offsets
+from pytest_cio_load.pipeline.engines.kafka.parked import MOST_PARKED, Parking
+from pytest_cio_load.pipeline.engines.kafka.part import Part
+from pytest_cio_load.pipeline.engines.kafka.picks import Desk, Move, Place, Source
+from pytest_cio_load.pipeline.engines.kafka.wire import Record
 
 
 def record(offset: int, id: str, **more: object) -> Record:

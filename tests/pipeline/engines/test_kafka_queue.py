@@ -14,8 +14,8 @@ from confluent_kafka import Producer
 
 from pytest_cio_load.errors import InvalidOperation, QueueMismatch, QueueUnavailable
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Delivery, Done, Parcel, State
-from pytest_cio_load.pipeline.engines.kafka import KafkaEngine
-from pytest_cio_load.pipeline.engines.kafka_consumer import KafkaConsumer
+from pytest_cio_load.pipeline.engines.kafka.consumer import KafkaConsumer
+from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 pytestmark = pytest.mark.asyncio
 
@@ -349,10 +349,10 @@ async def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_topics_that_do_not_match(brokers: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Main and retry topic must have as many partitions as each other: a person's jobs are in the same one of both."""
-    from pytest_cio_load.pipeline.engines import kafka_link
+    from pytest_cio_load.pipeline.engines.kafka import link
 
     name = topics(brokers)
-    monkeypatch.setattr(kafka_link, "_count", lambda link, topic: 3 if topic.endswith(".retry") else 4)
+    monkeypatch.setattr(link, "_count", lambda link, topic: 3 if topic.endswith(".retry") else 4)
     engine = KafkaEngine(brokers, name)
     text = f"queue {name}: got 4 partitions of {name} and 3 of {name}.retry; expected as many of both; make them equal while nothing runs"
     with pytest.raises(QueueMismatch) as caught:

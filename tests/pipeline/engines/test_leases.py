@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cio_load.pipeline.engines.leases import Plan, plan
+from pytest_cio_load.pipeline.engines.bullmq.leases import Plan, plan
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from pytest_cio_load.customerio.engines import make_wire
 from pytest_cio_load.customerio.workspaces import Workspace
 from pytest_cio_load.fake.doors import async_door
 from pytest_cio_load.fake.workspace import FakeWorkspace, Reply
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
 from pytest_cio_load.pipeline.engines.embedded import Embedded
 from pytest_cio_load.pipeline.engines.engine import Dead, Done, Settlement
 from pytest_cio_load.pipeline.fleet import ONE_TRY, fleet_of, unpaced

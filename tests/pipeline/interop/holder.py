@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from pytest_cio_load.pipeline.engines.bullmq import BullMQEngine
+from pytest_cio_load.pipeline.engines.bullmq.engine import BullMQEngine
 
 
 async def main(log: str, url: str, name: str) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from pytest_cio_load.pipeline.engines.bullmq.scripts import packed
 from pytest_cio_load.pipeline.engines.engine import Delivery, Parcel, shard_of
-from pytest_cio_load.pipeline.engines.scripts import packed
 
 OURS = "cio-load"
 """What the option ``by`` of a job says that a producer of ours stored."""

@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_cio_load.pipeline.engines.bullmq_held import Held
-from pytest_cio_load.pipeline.engines.redis_link import Link
+from pytest_cio_load.pipeline.engines.bullmq.held import Held
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
 
 LONGEST = 5.0
 """Seconds that a connection is blocked at most: one that broke without a word is noticed after that and the link's time-out."""
@@ -49,8 +49,8 @@ class Marker:
                     return
         finally:
             alarm.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await alarm
+            # Awaited itself, its cancellation could not be told from ours, which must not be lost.
+            await asyncio.wait([alarm])
 
     async def _once(self, queues: list[Held], left: float, alarm: asyncio.Task[Any]) -> bool:
         """Whether to go on waiting."""
@@ -63,10 +63,13 @@ class Marker:
         finally:
             if not pop.done():
                 pop.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await pop
-                # It may have taken a member away that was for another worker.
-                self._touch([held for held in queues if not held.lease])
+                try:
+                    await asyncio.wait([pop])
+                finally:
+                    # It may have taken a member away that was for another worker.
+                    self._touch([held for held in queues if not held.lease])
+                if not pop.cancelled():
+                    pop.exception()
         found = pop.result() if not pop.cancelled() else None
         if found is None:
             return False

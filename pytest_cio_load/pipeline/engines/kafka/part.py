@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections import deque
 
 from pytest_cio_load.pipeline.engines.engine import KILLS, killed
-from pytest_cio_load.pipeline.engines.kafka_offsets import Mark, Offsets
-from pytest_cio_load.pipeline.engines.kafka_parked import Parking
-from pytest_cio_load.pipeline.engines.kafka_picks import Desk, Move, Picked, Place, Source
-from pytest_cio_load.pipeline.engines.kafka_wire import Record, tried
+from pytest_cio_load.pipeline.engines.kafka.offsets import Mark, Offsets
+from pytest_cio_load.pipeline.engines.kafka.parked import Parking
+from pytest_cio_load.pipeline.engines.kafka.picks import Desk, Move, Picked, Place, Source
+from pytest_cio_load.pipeline.engines.kafka.wire import Record, tried
 
 
 class Part:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from pytest_cio_load.pipeline.engines.redis_errors import translated
-from pytest_cio_load.pipeline.engines.scripts import NAMES, Script, missing_extra, packed, script
+from pytest_cio_load.pipeline.engines.bullmq.redis_errors import translated
+from pytest_cio_load.pipeline.engines.bullmq.scripts import NAMES, Script, missing_extra, packed, script
 
 _POOL = 32
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_cio_load.pipeline.engines.kafka_link import Link, Topics, confluent, log, reason
-from pytest_cio_load.pipeline.engines.kafka_picks import Source
+from pytest_cio_load.pipeline.engines.kafka.link import Link, Topics, confluent, log, reason
+from pytest_cio_load.pipeline.engines.kafka.picks import Source
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition

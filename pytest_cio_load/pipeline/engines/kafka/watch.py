@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.pipeline.engines.engine import DeadLetter
-from pytest_cio_load.pipeline.engines.kafka_link import Link, Topics, confluent, reason
-from pytest_cio_load.pipeline.engines.kafka_wire import Record, key_of, letter_of, record_of
+from pytest_cio_load.pipeline.engines.kafka.link import Link, Topics, confluent, reason
+from pytest_cio_load.pipeline.engines.kafka.wire import Record, key_of, letter_of, record_of
 
 if TYPE_CHECKING:
     from confluent_kafka import Message

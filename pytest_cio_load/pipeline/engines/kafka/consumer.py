@@ -8,19 +8,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Delivery, Done, Settlement
-from pytest_cio_load.pipeline.engines.kafka_commits import Committer
-from pytest_cio_load.pipeline.engines.kafka_link import Topics, confluent, log, reason
-from pytest_cio_load.pipeline.engines.kafka_mover import Mover
-from pytest_cio_load.pipeline.engines.kafka_offsets import Offsets
-from pytest_cio_load.pipeline.engines.kafka_part import Part
-from pytest_cio_load.pipeline.engines.kafka_picks import Desk, Move, Place, Source
-from pytest_cio_load.pipeline.engines.kafka_reader import Given, Reader, Start
-from pytest_cio_load.pipeline.engines.kafka_wire import delivery_of, record_of
+from pytest_cio_load.pipeline.engines.kafka.commits import Committer
+from pytest_cio_load.pipeline.engines.kafka.link import Topics, confluent, log, reason
+from pytest_cio_load.pipeline.engines.kafka.mover import Mover
+from pytest_cio_load.pipeline.engines.kafka.offsets import Offsets
+from pytest_cio_load.pipeline.engines.kafka.part import Part
+from pytest_cio_load.pipeline.engines.kafka.picks import Desk, Move, Place, Source
+from pytest_cio_load.pipeline.engines.kafka.reader import Given, Reader, Start
+from pytest_cio_load.pipeline.engines.kafka.wire import delivery_of, record_of
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-    from pytest_cio_load.pipeline.engines.kafka import KafkaEngine
+    from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 COMMIT_EVERY = 1.0
 """Seconds between commits, while none is waited for."""

@@ -11,14 +11,14 @@ from secrets import token_hex
 from typing import Any
 
 from pytest_cio_load.errors import QueueError, QueueFull, QueueReadOnly, QueueUnavailable
-from pytest_cio_load.pipeline.engines.bullmq_held import STALLED, Held, Place, Spans
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Keeping, Names, delivery, fields, kills, terms
-from pytest_cio_load.pipeline.engines.bullmq_keeper import Keeper
-from pytest_cio_load.pipeline.engines.bullmq_marker import Marker
-from pytest_cio_load.pipeline.engines.bullmq_settling import in_order, place_of, written
+from pytest_cio_load.pipeline.engines.bullmq.held import STALLED, Held, Place, Spans
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Keeping, Names, delivery, fields, kills, terms
+from pytest_cio_load.pipeline.engines.bullmq.keeper import Keeper
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
+from pytest_cio_load.pipeline.engines.bullmq.marker import Marker
+from pytest_cio_load.pipeline.engines.bullmq.scripts import packed
+from pytest_cio_load.pipeline.engines.bullmq.settling import in_order, place_of, written
 from pytest_cio_load.pipeline.engines.engine import KILLS, Dead, Delivery, Settlement, killed
-from pytest_cio_load.pipeline.engines.redis_link import Link
-from pytest_cio_load.pipeline.engines.scripts import packed
 
 _LOG = logging.getLogger("pytest_cio_load.pipeline")
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.pipeline.engines.kafka_link import Topics, confluent, log, reason
+from pytest_cio_load.pipeline.engines.kafka.link import Topics, confluent, log, reason
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
 
-    from pytest_cio_load.pipeline.engines.kafka_offsets import Mark
-    from pytest_cio_load.pipeline.engines.kafka_part import Part
-    from pytest_cio_load.pipeline.engines.kafka_reader import Reader
+    from pytest_cio_load.pipeline.engines.kafka.offsets import Mark
+    from pytest_cio_load.pipeline.engines.kafka.part import Part
+    from pytest_cio_load.pipeline.engines.kafka.reader import Reader
 
 _REFRESH = 3_600.0
 """Seconds until what has not changed is committed again: brokers forget commits to topics that a group does not subscribe to."""

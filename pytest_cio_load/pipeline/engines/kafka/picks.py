@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pytest_cio_load.pipeline.engines.kafka_wire import Record
+from pytest_cio_load.pipeline.engines.kafka.wire import Record
 
 if TYPE_CHECKING:
-    from pytest_cio_load.pipeline.engines.kafka_part import Part
+    from pytest_cio_load.pipeline.engines.kafka.part import Part
 
 
 class Source(Enum):

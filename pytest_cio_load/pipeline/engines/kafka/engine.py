@@ -20,17 +20,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.errors import InvalidOperation
-from pytest_cio_load.pipeline.engines import kafka_wire as wire
 from pytest_cio_load.pipeline.engines.engine import DEFAULT_QUEUE, SHARDS, DeadLetter, Parcel, State, Totals, check_queue_name, to_3_digits
-from pytest_cio_load.pipeline.engines.kafka_link import Link, Topics, confluent, topics
-from pytest_cio_load.pipeline.engines.kafka_offsets import Offsets
-from pytest_cio_load.pipeline.engines.kafka_picks import Source
-from pytest_cio_load.pipeline.engines.kafka_sender import Sender
-from pytest_cio_load.pipeline.engines.kafka_watch import Lag, Watch
+from pytest_cio_load.pipeline.engines.kafka import wire
+from pytest_cio_load.pipeline.engines.kafka.link import Link, Topics, confluent, topics
+from pytest_cio_load.pipeline.engines.kafka.offsets import Offsets
+from pytest_cio_load.pipeline.engines.kafka.picks import Source
+from pytest_cio_load.pipeline.engines.kafka.sender import Sender
+from pytest_cio_load.pipeline.engines.kafka.watch import Lag, Watch
 
 if TYPE_CHECKING:
-    from pytest_cio_load.pipeline.engines.kafka_consumer import KafkaConsumer
-    from pytest_cio_load.pipeline.engines.kafka_part import Part
+    from pytest_cio_load.pipeline.engines.kafka.consumer import KafkaConsumer
+    from pytest_cio_load.pipeline.engines.kafka.part import Part
 
 GROUP = "cio-load"
 """The group of consumers, unless told otherwise."""
@@ -131,7 +131,7 @@ class KafkaEngine:
 
     def consumer(self, worker: str) -> KafkaConsumer:
         """A hold for one worker."""
-        from pytest_cio_load.pipeline.engines.kafka_consumer import KafkaConsumer
+        from pytest_cio_load.pipeline.engines.kafka.consumer import KafkaConsumer
 
         return KafkaConsumer(self, worker)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pytest_cio_load.pipeline.engines.bullmq_held import Place
+from pytest_cio_load.pipeline.engines.bullmq.held import Place
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Done, Settlement, to_3_digits
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.pipeline.engines.kafka_link import Link, confluent, reason
+from pytest_cio_load.pipeline.engines.kafka.link import Link, confluent, reason
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
-    from pytest_cio_load.pipeline.engines.kafka_wire import Outgoing
+    from pytest_cio_load.pipeline.engines.kafka.wire import Outgoing
 
 _FULL_WAIT = 0.01
 _POLL = 0.1

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pytest_cio_load.errors import QueueMismatch
-from pytest_cio_load.pipeline.engines import bullmq_letters
-from pytest_cio_load.pipeline.engines.bullmq_consumer import BullMQConsumer
-from pytest_cio_load.pipeline.engines.bullmq_held import Spans
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Keeping, Names, stored
+from pytest_cio_load.pipeline.engines.bullmq import letters as burial
+from pytest_cio_load.pipeline.engines.bullmq.consumer import BullMQConsumer
+from pytest_cio_load.pipeline.engines.bullmq.held import Spans
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Keeping, Names, stored
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
+from pytest_cio_load.pipeline.engines.bullmq.scripts import port
 from pytest_cio_load.pipeline.engines.engine import DEFAULT_QUEUE, SHARDS, DeadLetter, Parcel, State, Totals, check_queue_name
-from pytest_cio_load.pipeline.engines.redis_link import Link
-from pytest_cio_load.pipeline.engines.scripts import port
 
 TOGETHER = 500
 """Jobs stored by one call of the server: it answers nobody else meanwhile."""
@@ -156,7 +156,7 @@ class BullMQEngine:
     async def dead_letters(self, start: int = 0, most: int = 100) -> list[DeadLetter]:
         """Dead letters, the oldest first. Raises QueueUnavailable, QueueMismatch."""
         await self._check(writes=False)
-        return await bullmq_letters.listed(self._link, self._names, start, most)
+        return await burial.listed(self._link, self._names, start, most)
 
     async def replay(self, letters: Sequence[DeadLetter]) -> int:
         """Put dead letters back to be tried from the beginning; how many were still there.
@@ -164,12 +164,12 @@ class BullMQEngine:
         Raises QueueUnavailable; ValueError for a letter of another queue.
         """
         await self._check()
-        return await bullmq_letters.replayed(self._link, self._names, letters)
+        return await burial.replayed(self._link, self._names, letters)
 
     async def discard(self, letters: Sequence[DeadLetter]) -> int:
         """Delete dead letters; how many were still there. Raises QueueUnavailable; ValueError for a letter of another queue."""
         await self._check()
-        return await bullmq_letters.discarded(self._link, self._names, letters)
+        return await burial.discarded(self._link, self._names, letters)
 
     async def aclose(self) -> None:
         """Close every connection. Consumers that were not closed are as good as killed: their jobs are taken again."""

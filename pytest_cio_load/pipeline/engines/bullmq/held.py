@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Terms
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Terms
 
 STALLED = "job stalled more than allowable limit"
 """What BullMQ's script says of a job whose worker was killed too often."""

@@ -7,9 +7,9 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Names, number
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Names, number
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
 from pytest_cio_load.pipeline.engines.engine import DeadLetter
-from pytest_cio_load.pipeline.engines.redis_link import Link
 
 _FIELDS = ("name", "data", "failedReason", "atm", "timestamp", "finishedOn")
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_cio_load.errors import QueueError
-from pytest_cio_load.pipeline.engines.bullmq_held import Held, Place, Spans
-from pytest_cio_load.pipeline.engines.bullmq_jobs import Names
-from pytest_cio_load.pipeline.engines.bullmq_pardons import Pardons
+from pytest_cio_load.pipeline.engines.bullmq.held import Held, Place, Spans
+from pytest_cio_load.pipeline.engines.bullmq.jobs import Names
+from pytest_cio_load.pipeline.engines.bullmq.leases import plan
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
+from pytest_cio_load.pipeline.engines.bullmq.pardons import Pardons
 from pytest_cio_load.pipeline.engines.engine import KILLS, killed
-from pytest_cio_load.pipeline.engines.leases import plan
-from pytest_cio_load.pipeline.engines.redis_link import Link
 
 _LOG = logging.getLogger("pytest_cio_load.pipeline")
 _LOOK_FOR_STALLED = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_cio_load.pipeline.engines.bullmq_held import Place
-from pytest_cio_load.pipeline.engines.redis_link import Link
+from pytest_cio_load.pipeline.engines.bullmq.held import Place
+from pytest_cio_load.pipeline.engines.bullmq.link import Link
 
 
 class Pardons:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pytest_cio_load.pipeline.engines import kafka_wire as wire
-from pytest_cio_load.pipeline.engines.kafka_link import Link
-from pytest_cio_load.pipeline.engines.kafka_picks import Move, Place, Source
+from pytest_cio_load.pipeline.engines.kafka import wire
+from pytest_cio_load.pipeline.engines.kafka.link import Link
+from pytest_cio_load.pipeline.engines.kafka.picks import Move, Place, Source
 
 if TYPE_CHECKING:
     from pytest_cio_load.errors import QueueUnavailable
-    from pytest_cio_load.pipeline.engines.kafka_part import Part
-    from pytest_cio_load.pipeline.engines.kafka_sender import Sender
+    from pytest_cio_load.pipeline.engines.kafka.part import Part
+    from pytest_cio_load.pipeline.engines.kafka.sender import Sender
 
 _MOST = 500
 _AGAIN = 0.5

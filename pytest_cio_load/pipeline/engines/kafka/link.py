@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.errors import QueueMismatch, QueueUnavailable
-from pytest_cio_load.pipeline.engines.kafka_wire import dead_of, retry_of
+from pytest_cio_load.pipeline.engines.kafka.wire import dead_of, retry_of
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
