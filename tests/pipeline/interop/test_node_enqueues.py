@@ -125,7 +125,7 @@ async def test_queue_events_are_heard(node, ours, until):
     await node(
         """
         kept.heard = [];
-        kept.events = new bullmq.QueueEvents(name, { connection });
+        kept.events = new bullmq.QueueEvents(name, { connection, lastEventId: "0" });
         for (const event of ["waiting", "active", "completed", "failed"])
           kept.events.on(event, ({ jobId, failedReason }) => kept.heard.push([event, jobId, failedReason ?? ""]));
         await kept.events.waitUntilReady();
