@@ -145,16 +145,16 @@ def _what_arrived(fake: ServedFake) -> str:
 
 
 def _elsewhere(module: str, name: str) -> Callable[..., Any]:
-    """A function of the pipeline, imported when it is called: ``cio-load fake`` needs none of it."""
+    """A function of another room, imported when it is called: a command needs nothing of the others."""
 
     def call(*arguments: Any) -> Any:
-        return getattr(import_module(f"pytest_cio_load.pipeline.{module}"), name)(*arguments)
+        return getattr(import_module(f"pytest_cio_load.{module}"), name)(*arguments)
 
     return call
 
 
-def _of_the_pipeline(purpose: str, name: str) -> Command:
-    where = f"commands.{name}"
+def _command(purpose: str, room: str, name: str) -> Command:
+    where = f"{room}.commands.{name}"
     return Command(purpose, _elsewhere(where, f"{name}_arguments"), _elsewhere(where, f"run_{name}"))
 
 
@@ -162,13 +162,18 @@ COMMANDS = {
     "fake": Command("Serve a fake Customer.io workspace on loopback.", _fake_arguments, _fake),
     "send": Command(
         "Send a file of operations in batches; resumes after a kill.",
-        _elsewhere("sending.command", "send_arguments"),
-        _elsewhere("sending.command", "send"),
+        _elsewhere("pipeline.sending.command", "send_arguments"),
+        _elsewhere("pipeline.sending.command", "send"),
     ),
-    "enqueue": _of_the_pipeline("Put a file of operations into a queue.", "enqueue"),
-    "worker": _of_the_pipeline("Send what is queued.", "worker"),
-    "top": _of_the_pipeline("Watch a queue.", "top"),
-    "dead-letters": _of_the_pipeline("List, replay, discard or export what was given up.", "dead_letters"),
+    "enqueue": _command("Put a file of operations into a queue.", "pipeline", "enqueue"),
+    "worker": _command("Send what is queued.", "pipeline", "worker"),
+    "top": _command("Watch a queue.", "pipeline", "top"),
+    "dead-letters": _command("List, replay, discard or export what was given up.", "pipeline", "dead_letters"),
+    "plan": _command("How much is enough: from a volume to an architecture, with the arithmetic.", "scaling", "plan"),
+    "lint": _command("Find what cannot work in manifests that are there.", "scaling", "lint"),
+    "k8s": _command("Write the manifests of a worker.", "scaling", "k8s"),
+    "replay": _command("Replay an autoscaler against traffic.", "scaling", "replay"),
+    "tune": _command("Find the cheapest autoscaler that keeps its promises.", "scaling", "tune"),
 }
 """Subcommands by name."""
 

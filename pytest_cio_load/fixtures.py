@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.fake.workspace import FakeWorkspace
     from pytest_cio_load.load.iteration import Iteration
     from pytest_cio_load.targets.queue import QueueUnderTest
+    from pytest_cio_load.targets.scale import ScaleUnderTest
 
 
 @pytest.fixture
@@ -85,3 +86,11 @@ def cio_batch(request: pytest.FixtureRequest, cio_target: str) -> BatchSender:
     from pytest_cio_load.session import case_of
 
     return case_of(request.node).aim(cio_target).batch_sender
+
+
+@pytest.fixture
+def cio_scale(request: pytest.FixtureRequest) -> ScaleUnderTest:
+    """Replays an autoscaler: ``run = cio_scale.replay("k8s/hpa.yaml", traffic=[("10m", 50), ("5m", 400)], limit="100/s")``."""
+    from pytest_cio_load.targets.scale import ScaleUnderTest
+
+    return ScaleUnderTest(request.config.rootpath)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_cio_load.fixtures import cio, cio_app, cio_batch, cio_fake, cio_load, cio_queue, cio_sync, cio_target
+from pytest_cio_load.fixtures import cio, cio_app, cio_batch, cio_fake, cio_load, cio_queue, cio_scale, cio_sync, cio_target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["cio", "cio_app", "cio_batch", "cio_fake", "cio_load", "cio_queue", "cio_sync", "cio_target"]
+__all__ = ["cio", "cio_app", "cio_batch", "cio_fake", "cio_load", "cio_queue", "cio_scale", "cio_sync", "cio_target"]
 
-MARK = "cio_load"
-FIXTURES = frozenset(__all__)
+MARK, SCALE_MARK = "cio_load", "cio_scale"
+FIXTURES = frozenset(__all__) - {"cio_scale"}
 UNTOLD = pytest.StashKey[list[dict[str, Any]]]()
 """Runs that Ctrl-C ended: pytest writes no report of their tests."""
 
@@ -34,6 +34,10 @@ _WORKSPACE_HELP = (
 _QUEUE_HELP = (
     "cio_queue(*, engine, workers, processes, concurrency, batch, linger, shards, max_depth, when_full, attempts, backoff, drain): "
     "the pipeline that the fixture cio_queue stands for."
+)
+_SCALE_HELP = (
+    "cio_scale(*, hpa, traffic, limit, per_pod, rtt, batch, workspaces, max_depth, drain_time, pod_hours, flaps, …): "
+    "replay an autoscaler against traffic and hold it to these promises."
 )
 
 _SETTINGS = {
@@ -80,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER_HELP)
     config.addinivalue_line("markers", _WORKSPACE_HELP)
     config.addinivalue_line("markers", _QUEUE_HELP)
+    config.addinivalue_line("markers", _SCALE_HELP)
     if _drives_unmarked(config):
         from pytest_cio_load.collecting import read_specs
 
@@ -144,6 +149,13 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
         told = check(marked)
         if told:
             report.outcome, report.longrepr, report.result = "failed", told, []
+    scaled = [item for item in items if item.get_closest_marker(SCALE_MARK) is not None]
+    if scaled:
+        from pytest_cio_load.replays import check as check_scale
+
+        told = check_scale(scaled)
+        if told:
+            report.outcome, report.longrepr, report.result = "failed", told, []
     return report
 
 
@@ -169,12 +181,20 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Put the driver in the place of the test's function, so that whichever plugin runs async tests runs it in its own loop."""
-    if not isinstance(item, pytest.Function) or not _is_ours(item):
+    if not isinstance(item, pytest.Function):
         return (yield)
-    from pytest_cio_load.session import conduct
+    if _is_ours(item):
+        from pytest_cio_load.session import conduct
 
-    with conduct(item, untold=item.config.stash.setdefault(UNTOLD, [])):
-        return (yield)
+        with conduct(item, untold=item.config.stash.setdefault(UNTOLD, [])):
+            result = yield
+    else:
+        result = yield
+    if item.get_closest_marker(SCALE_MARK) is not None:
+        from pytest_cio_load.replays import judge
+
+        judge(item)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,7 +13,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 LAYERS = [
     {"plugin"},
     {"fixtures"},
-    {"session"},
+    {"session", "replays"},
     {"case"},
     {"measurement", "collecting"},
     {"reports", "targets", "cli"},
@@ -30,7 +30,7 @@ LAYERS = [
 """From the top down: a module imports from layers below its own, or from its own folder."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-KNOW_PYTEST = {"plugin", "fixtures", "session", "case", "collecting", "settings", "reports/live"}
+KNOW_PYTEST = {"plugin", "fixtures", "session", "case", "collecting", "settings", "replays", "reports/live"}
 HTTP = {"httpx", "respx", "requests", "aiohttp", "pyreqwest", "urllib3", "http"}
 
 

@@ -4,4 +4,5 @@
     wires    how requests get there: a door of the fake in this process, or sockets
     queue    the pipeline: calls that enqueue, workers that send, and what became of the jobs
     teams    its workers: tasks of this process, or processes that can be killed
+    scale    autoscalers replayed, and the promises of the marker cio_scale
 """

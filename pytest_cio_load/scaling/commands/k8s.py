@@ -1,0 +1,126 @@
+"""``cio-load k8s worker``: the manifests of a worker, printed or written.
+
+    0   done
+    2   a mistake in the arguments, or a file that cannot be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_cio_load import units
+from pytest_cio_load.pipeline.commands.connecting import DONE, reading, told, whole
+from pytest_cio_load.scaling.commands.plan import demand_arguments, planned
+
+if TYPE_CHECKING:
+    from pytest_cio_load.scaling.manifests.worker import WorkerSpec
+
+_REPLICAS = 1_000_000
+
+
+def k8s_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``cio-load k8s``."""
+    add = parser.add_argument
+    add("what", choices=("worker",), help="What the manifests are for")
+    add("--name", default="cio-worker", help="Of everything that is made (default: cio-worker)")
+    add("--image", required=True, help="That has cio-load in it: registry/worker:1.2")
+    add("--namespace", default="", help="Where it goes (default: none is said)")
+    add("--queue-url-secret", default="cio-queue:url", metavar="NAME[:KEY]", help="Where the queue's URL is (default: cio-queue:url)")
+    add(
+        "--credentials-secret",
+        default="cio-credentials",
+        metavar="NAME",
+        help="Where the keys site-id and track-api-key are (default: cio-credentials)",
+    )
+    add("--queue", default="cio-events", metavar="NAME", help="Name of the queue (default: cio-events)")
+    add("--shards", type=whole(1, 1_024), default=8, metavar="N", help="Parts of the queue (default: 8)")
+    add("--scaler", choices=("external", "keda", "classic"), default="external", help="Who decides how many run (default: external)")
+    add("--prometheus", metavar="URL", help="Address of Prometheus, for KEDA")
+    add("--min", type=whole(1, _REPLICAS), metavar="N", help="Pods that always run (default: as planned, or 2)")
+    add("--max", type=whole(1, _REPLICAS), metavar="N", help="Pods at most (default: as planned, or as many as --min)")
+    add("--depth-per-pod", type=whole(1, 10**9), metavar="N", help="Jobs waiting per pod that ask for another one (default: as planned)")
+    add("--timeout", type=reading(units.duration, zero=False), default=10.0, metavar="TIME", help="Of a job's handler (default: 10s)")
+    add("--cpu", metavar="QUANTITY", help="That a pod asks for (default: as planned, or 250m)")
+    add("--memory", default="256Mi", help="That a pod asks for and may use (default: 256Mi)")
+    add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
+    add("--live", action="store_true", help="Real workspaces are meant: without it the worker refuses to send to them")
+    add("--out", type=Path, metavar="DIR", help="Write the files there, with a kustomization.yaml (default: print them)")
+    add("--force", action="store_true", help="Overwrite files in DIR that have other text in them")
+    demand_arguments(parser, needed=False)
+
+
+def run_k8s(said: argparse.Namespace) -> int:
+    """Print or write the manifests; the exit code."""
+    return told("k8s", lambda: _run(said))
+
+
+def _run(said: argparse.Namespace) -> int:
+    from pytest_cio_load.scaling.manifests.documents import as_yaml, stream, write
+
+    spec = spec_said(said)
+    files = as_yaml(spec)
+    if said.out is None:
+        print(stream(files), end="")
+    else:
+        for path in write(files, said.out, force=said.force):
+            print(path)
+    for note in _notes(said, spec, files):
+        print(f"cio-load k8s: {note}", file=sys.stderr)
+    return DONE
+
+
+def spec_said(said: argparse.Namespace) -> WorkerSpec:
+    """The worker that the arguments make; with a volume, as the plan for it has it. Raises ValueError."""
+    from pytest_cio_load.scaling.manifests.worker import Scaler, SecretKey, WorkerSpec
+
+    made = planned(said) if said.daily is not None else None
+    fewest = said.min or (min(made.min_replicas, said.max or made.min_replicas) if made else min(2, said.max or 2))
+    most = said.max or max(fewest, made.max_replicas if made else fewest)
+    depth = said.depth_per_pod or (made.depth_per_pod if made else 1_000)
+    address = {"prometheus": said.prometheus} if said.prometheus else {}
+    return WorkerSpec(
+        name=said.name,
+        image=said.image,
+        queue_url=SecretKey.read(said.queue_url_secret, "url"),
+        site_id=SecretKey(said.credentials_secret, "site-id"),
+        api_key=SecretKey(said.credentials_secret, "track-api-key"),
+        min_replicas=fewest,
+        max_replicas=most,
+        depth_per_pod=depth,
+        namespace=said.namespace,
+        queue=said.queue,
+        shards=said.shards,
+        concurrency=said.concurrency,
+        batch=made.demand.batch if made else said.batch or 1,
+        rate=said.limit,
+        region=said.region,
+        live=said.live,
+        timeout=said.timeout,
+        cpu=said.cpu or (f"{max(250, 50 * math.ceil(made.number('CPU of a pod') * 20))}m" if made else "250m"),
+        memory=said.memory,
+        scaler=Scaler(said.scaler),
+        **address,
+    )
+
+
+def _notes(said: argparse.Namespace, spec: WorkerSpec, files: dict[str, str]) -> list[str]:
+    """What somebody who applies them should know: contradictions, and what is missing on purpose."""
+    from pytest_cio_load.scaling.manifests.reading import Manifests
+    from pytest_cio_load.scaling.manifests.seen import facts_seen
+    from pytest_cio_load.scaling.planner.warnings import contradictions
+
+    read = Manifests()
+    for name, text in files.items():
+        read.read(text, name)
+    arrival = None if said.daily is None else said.daily * said.peak / 86_400
+    workspaces = said.workspaces or (int(planned(said).workspaces) if said.daily is not None else None)
+    told_facts = {"arrival": arrival, "workspaces": workspaces, "rtt": said.rtt, "worker_rate": said.per_worker_rate}
+    found = [warning for facts in facts_seen(read, told_facts) for warning in contradictions(facts)]
+    notes = [f"{warning.where or 'warning'}: {warning.code}: {warning.arithmetic}; {warning.remedy}" for warning in found]
+    if not spec.live:
+        notes.append("without --live the worker refuses to send to Customer.io, and ends at once")
+    return notes

@@ -1,0 +1,152 @@
+"""``cio-load replay``: what an autoscaler makes of traffic, with the figures, every change and its reason, and a plot.
+
+0   replayed, and every promise is kept
+1   a promise is broken
+2   a mistake in the arguments, the manifest or the traffic
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_cio_load import units
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, reading, told, whole
+from pytest_cio_load.scaling.commands.plan import per_second
+
+if TYPE_CHECKING:
+    from pytest_cio_load.scaling.model.pipeline import Pipeline
+    from pytest_cio_load.scaling.model.run import Run
+
+_CHANGES = 12
+"""Changes that are told before the rest are only counted."""
+
+_PIPELINE = ("limit", "workspaces", "batch", "rtt", "concurrency", "worker_rate", "per_pod", "start", "grace", "scrape", "adapter")
+
+
+def replay_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``cio-load replay``."""
+    model_arguments(parser)
+    add = parser.add_argument
+    add("--keep", metavar="PROMISES", help="Exit with 1 unless these are kept: max_depth<20000,drain_time<10m,flaps==0")
+    add("--svg", type=Path, metavar="FILE", help="Write the plot as SVG to FILE too")
+    add("--json", action="store_true", help="Print JSON")
+
+
+def model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which autoscaler, which traffic and which pipeline."""
+    add = parser.add_argument
+    seconds, rate = reading(units.duration), reading(per_second, zero=False)
+    add("file", metavar="FILE", help="Manifest of a HorizontalPodAutoscaler or a KEDA ScaledObject")
+    text = "10m:50,5m:400,30m:50, a ramp as 5m:50..400, or a CSV file of timestamps and rates"
+    add("--traffic", required=True, metavar="TRAFFIC", help=text)
+    add("--limit", type=rate, metavar="RATE", help="Requests per second of a workspace (default: 100)")
+    add("--workspaces", type=whole(1, 10_000), metavar="N", help="How many there are (default: 1)")
+    add("--batch", type=whole(1, 1_000), metavar="N", help="Operations per request (default: 1)")
+    add("--rtt", type=reading(units.duration, zero=False), metavar="TIME", help="That a request takes (default: 120ms)")
+    add("--concurrency", type=whole(1, 10_000), metavar="N", help="Requests under way at once, per pod (default: 10)")
+    add("--per-worker-rate", dest="worker_rate", type=rate, metavar="RATE", help="Jobs per second a pod takes off a queue (default: 1500)")
+    add("--per-pod", type=rate, metavar="RATE", help="Jobs per second of a pod as measured, in place of --rtt and --concurrency")
+    add("--measured", type=Path, metavar="FILE", help="Take --per-pod from a run that pytest --cio-json wrote")
+    add("--measured-workers", type=whole(1, 10_000), default=1, metavar="N", help="Workers of that run (default: 1)")
+    add("--measured-test", default="", metavar="NAME", help="A part of its test's name, where there are several")
+    add("--start", type=seconds, metavar="TIME", help="From a pod's creation until it works (default: 15s)")
+    add("--grace", type=seconds, metavar="TIME", help="That a pod takes to end (default: 5s)")
+    add("--scrape", type=seconds, metavar="TIME", help="Between two looks at a pod's figures (default: 15s)")
+    add("--adapter", type=seconds, metavar="TIME", help="Between two looks at what was scraped (default: 15s)")
+    text = "What a metric tells, where its name does not: depth, age or served"
+    add("--metric", action="append", default=[], metavar="NAME=MEANING", help=text)
+
+
+def pipeline_said(said: argparse.Namespace) -> Pipeline:
+    """The pipeline that the arguments make. Raises ValueError and OSError."""
+    from pytest_cio_load.scaling.model.measured import worker_rate
+    from pytest_cio_load.scaling.model.pipeline import Pipeline
+
+    known: dict[str, Any] = {name: getattr(said, name) for name in _PIPELINE if getattr(said, name) is not None}
+    if said.measured is not None:
+        if said.per_pod is not None:
+            raise ValueError("per-pod: got it beside --measured; expected one of the two; leave one out")
+        known["per_pod"] = worker_rate(said.measured, workers=said.measured_workers, test=said.measured_test)
+    return Pipeline(**known)
+
+
+def meanings_said(said: argparse.Namespace) -> Mapping[str, str]:
+    """What metrics tell, by their names. Raises ValueError."""
+    found = {}
+    for each in said.metric:
+        name, equals, meaning = each.partition("=")
+        if not equals or not name:
+            raise ValueError(f"metric: got {units.show_value(each)}; expected NAME=MEANING; try {name or 'my_metric'}=depth")
+        found[name] = meaning
+    return found
+
+
+def run_replay(said: argparse.Namespace) -> int:
+    """Replay it and print what came of it; the exit code."""
+    return told("replay", lambda: _run(said))
+
+
+def _run(said: argparse.Namespace) -> int:
+    from pytest_cio_load.scaling.manifests.reading import read_hpa
+    from pytest_cio_load.scaling.model.plot import svg
+    from pytest_cio_load.scaling.model.promises import broken, read_promises
+    from pytest_cio_load.scaling.model.replay import replay
+
+    promises = read_promises(said.keep) if said.keep else ()
+    run = replay(read_hpa(said.file), said.traffic, pipeline_said(said), meanings=meanings_said(said))
+    missed = broken(promises, run)
+    if said.svg is not None:
+        said.svg.write_text(svg(run), encoding="utf-8")
+    if said.json:
+        print(json.dumps({**run.plain(), "broken": missed}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(run_lines(run)))
+        for each in missed:
+            print(f"broken: {each}")
+    return SOME_FAILED if missed else DONE
+
+
+def run_lines(run: Run) -> Iterator[str]:
+    """A run as text of 80 columns: figures, plot, changes, warnings."""
+    from textwrap import wrap
+
+    from pytest_cio_load.scaling.model.plot import WIDTH, plot_lines
+    from pytest_cio_load.scaling.planner.shown import warning_lines
+
+    yield from figure_lines(run)
+    yield ""
+    yield from plot_lines(run)
+    yield ""
+    for change in run.changes[:_CHANGES]:
+        at = units.show_duration(change.at)
+        yield from wrap(f"{at:>9}  {change.reason}", WIDTH, subsequent_indent=" " * 11)
+    if len(run.changes) > _CHANGES:
+        yield f"{'':>9}  and {len(run.changes) - _CHANGES} changes more; all of them with --json"
+    for warning in run.warnings:
+        yield ""
+        yield from warning_lines(warning)
+
+
+def figure_lines(run: Run) -> Iterator[str]:
+    """The figures of a run, a line each."""
+    from math import isfinite
+
+    def time(seconds: float) -> str:
+        return units.show_duration(round(seconds, 1)) if isfinite(seconds) else f"never: {run.left:,} jobs left"
+
+    rows = (
+        ("max_depth", f"{run.max_depth:,} jobs"),
+        ("drain_time", time(run.drain_time)),
+        ("max_age", time(run.max_age)),
+        ("latency", f"{time(run.latency)} for 95 % of the jobs"),
+        ("throughput", f"{units.show_rate(run.throughput)} of at most {units.show_rate(run.pipeline.capacity)}"),
+        ("max_pods", f"{run.max_pods}, each up to {units.show_rate(run.pipeline.pod_rate)}"),
+        ("pod_hours", f"{run.pod_hours:.2f} in {units.show_duration(run.seconds)}"),
+        ("flaps", f"{run.flaps}"),
+    )
+    for name, shown in rows:
+        yield f"  {name:<11} {shown}"
