@@ -48,8 +48,8 @@ ALLOWED = 0.15
 NO_LIMIT = 100_000
 UNFINISHED = (State.WAITING, State.PRIORITIZED, State.DELAYED, State.ACTIVE)
 
-# 60 a pod, because no reading of this traffic is near where it would be decided otherwise: at 100 the first one is 112, the controller leaves
-# everything below 110 alone, and whether the real run is one sync later than the replay is a matter of luck.
+# 60 a pod, because no reading of this traffic is near where it would be decided otherwise. At 100 the first one is 112, the controller
+# leaves everything up to 110 alone, and it is a matter of luck whether the real run is one sync later than the replay.
 POLICY = Hpa(
     name="scaled-down",
     min_replicas=1,

@@ -125,7 +125,7 @@ class Run:
         return self.max_depth > 0 and self.samples.depth[last] >= max(self.samples.depth) - 1e-6
 
     def plain(self) -> dict[str, Any]:
-        """For JSON: figures, changes with their reasons, warnings, and the lines of the plot; a point is the most of its part of the time."""
+        """For JSON: figures, changes with their reasons, warnings, and the lines of the plot, points of the most of their time."""
         lines = {
             name: [round(float(most), 3) for most in most_of(getattr(self.samples, name), KEPT)] for name in ("depth", "wanted", "ready")
         }

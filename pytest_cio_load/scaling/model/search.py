@@ -240,7 +240,7 @@ class _Search:
         pods = useful_pods(self._pipeline, self._fewest)
         always = replay(steady(self._given, pods), self._traffic, self._pipeline, replicas=pods, meanings=self._meanings)
         costly = all(promise.figure in ("pod_hours", "max_pods") for promise in self._promises if not promise.kept(always))
-        if broken(self._promises, always) and not costly:
+        if not costly:
             yield f"even {pods} pods all the time do not keep them"
             if peak > most:
                 yield f"{show_rate(peak)} arrive at the peak and {show_rate(most)} can be sent, by any number of pods"

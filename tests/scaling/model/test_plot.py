@@ -35,6 +35,14 @@ def test_no_line_is_wider(original: Hpa, width: int) -> None:
     assert max(map(len, lines)) == max(40, width)
 
 
+def test_a_little_is_never_nothing(external: Make) -> None:
+    """Ten jobs beside ten thousand are a line of their own."""
+    run = replay(external(high=1), "1m:10,10s:11,1m:0,30s:343", Pipeline(limit=1_000, per_pod=10.0), after=0)
+    bottom = list(plot_lines(run))[5]
+    assert run.max_depth == 9_990
+    assert "▁" in bottom.rstrip()[:-15]
+
+
 def test_nothing_at_all_is_shown(external: Make) -> None:
     """An empty queue is an empty chart."""
     lines = list(plot_lines(replay(external(), "5s:1")))

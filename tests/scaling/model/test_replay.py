@@ -88,7 +88,7 @@ def test_the_warnings_say_why(original: Hpa) -> None:
     run = replay(original, "1h:300")
     codes = [warning.code for warning in run.warnings]
     assert {"pods-past-the-limit", "pods-metric-of-a-shared-depth", "cpu-of-waiting-workers"} <= set(codes)
-    assert "20" in run.warnings[0].arithmetic
+    assert "300/s arrive and 100/s can be sent, by any number of pods" in run.warnings[0].arithmetic
 
 
 def test_an_external_metric_divides_the_depth(external: Make) -> None:
@@ -209,6 +209,11 @@ def test_what_pods_cost(external: Make) -> None:
     assert run.pod_hours == pytest.approx((600 + gone + 60) / 3600)
 
 
+def test_idle_time_is_no_throughput(external: Make) -> None:
+    """A minute of 10/s and a minute of nothing are 10/s."""
+    assert replay(external(), "1m:10,1m:0", ROOMY).throughput == pytest.approx(10)
+
+
 def test_flaps_are_pods_added_again(external: Make) -> None:
     """A peak alone is none; a second one right after pods went away is."""
     hasty = external(target=100, high=2, scale_down=_down())
@@ -239,6 +244,14 @@ def test_keda_wakes_what_sleeps() -> None:
     assert run.samples.ready[-1] == 0
     assert run.hpa.name == "keda-hpa-worker"
     assert [change.at for change in run.changes] == sorted(change.at for change in run.changes)
+
+
+def test_keda_and_its_autoscaler_have_their_own_clocks() -> None:
+    """One polls every 40 s here, the other syncs every 15."""
+    scaled = ScaledObject((RedisTrigger(10),), min_replica_count=1, polling_interval=40)
+    run = replay(scaled, "2m:1", ROOMY)
+    assert [poll.at for poll in run.polls] == [0, 40, 80]
+    assert [decision.at for decision in run.decisions] == list(range(0, 120, 15))
 
 
 @pytest.mark.parametrize(

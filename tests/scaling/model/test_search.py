@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from pytest_cio_load.scaling.hpa.spec import ExternalMetric, Hpa
+from pytest_cio_load.scaling.model.moves import fields_for
 from pytest_cio_load.scaling.model.pipeline import Pipeline
 from pytest_cio_load.scaling.model.promises import broken, read_promises
 from pytest_cio_load.scaling.model.replay import replay
-from pytest_cio_load.scaling.model.search import Tuned, tune
+from pytest_cio_load.scaling.model.search import NOTHING, Tuned, tune
+from pytest_cio_load.scaling.model.traffic import read_traffic
 
 Make = Callable[..., Hpa]
 
@@ -59,9 +61,52 @@ def test_each_change_is_explained(found: Tuned) -> None:
     assert all(change.why.startswith(("without it ", "the others need it")) for change in found.changes)
 
 
+def test_what_saves_next_to_nothing_is_left_as_it_is(found: Tuned) -> None:
+    """A change is worth a hundredth of the pod hours, or keeps a promise."""
+    saved = [float(change.why.split()[2]) for change in found.changes if change.why.endswith("pod hours more")]
+    assert all(hours > found.run.pod_hours * NOTHING - 0.005 for hours in saved)
+    assert "spec.behavior.scaleUp.stabilizationWindowSeconds" not in [change.path for change in found.changes]
+
+
+def test_a_policy_that_keeps_them_is_left_alone_when_savings_count_for_nothing(original: Hpa, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every change that only saves is undone then."""
+    monkeypatch.setattr("pytest_cio_load.scaling.model.search.NOTHING", 100.0)
+    assert not tune(original, PEAK, read_promises("max_depth<40000"), ROOMY, tries=30).changes
+
+
+def test_the_values_that_are_tried(original: Hpa) -> None:
+    """Of pods: as many as the mean and the peak keep busy, never past what the workspaces take, never fewer than asked for."""
+    fields = {each.path: each for each in fields_for(original, read_traffic(PEAK), ROOMY, fewest=2, meanings={})}
+    assert fields["spec.minReplicas"].values == (2, 3, 4, 5)
+    assert fields["spec.maxReplicas"].values == (3, 5, 6)
+    assert [float(one.target.value) for (one,) in fields["spec.metrics"].values] == [417, 833, 1_667, 2_500, 5_000, 10_000, 25_000]
+
+
+def test_the_metric_of_the_depth_is_kept(external: Make) -> None:
+    """Only its target changes; one that is no number of the whole queue gives way."""
+    fields = fields_for(external(name="my_backlog"), read_traffic(PEAK), ROOMY, fewest=2, meanings={})
+    assert {one.name for (one,) in fields[0].values} == {"my_backlog"}
+    fields = fields_for(external(name="cio_queue_age"), read_traffic(PEAK), ROOMY, fewest=2, meanings={})
+    assert {one.name for (one,) in fields[0].values} == {"cio_queue_backlog"}
+
+
 def test_it_is_bounded(found: Tuned) -> None:
     """By the tries it was given, and a few more for the explanation: two a field at most."""
     assert found.tried <= 60 + 2 * 7
+
+
+@pytest.mark.parametrize(("tries", "most"), [(1, 1), (2, 4)])
+def test_few_tries_are_few(original: Hpa, tries: int, most: int) -> None:
+    """The first is the policy as it is; one change may be undone and be told."""
+    assert tune(original, "2m:50", read_promises("flaps==0"), ROOMY, tries=tries).tried <= most
+
+
+def test_it_also_starts_elsewhere(external: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From policies drawn at random, as long as there are tries left."""
+    arguments = (external(), "1m:50,2m:200,3m:50", read_promises("max_depth<9000"), ROOMY)
+    more = tune(*arguments, tries=400)
+    monkeypatch.setattr("pytest_cio_load.scaling.model.search._RESTARTS", 0)
+    assert tune(*arguments, tries=400).tried < more.tried
 
 
 def test_the_same_seed_gives_the_same_answer(external: Make) -> None:

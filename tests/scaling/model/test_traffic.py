@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -133,6 +134,19 @@ def test_points_from_a_file(tmp_path: Path, text: str, pieces: list[tuple[float,
     file.write_text(text, encoding="utf-8")
     for way in (file, str(file)):
         assert [(piece.seconds, piece.start, piece.end) for piece in read_traffic(way).pieces] == pieces
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system's zone cannot be set")
+def test_a_time_without_a_zone_is_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the file is read."""
+    file = tmp_path / "day.csv"
+    file.write_text("2026-11-24T08:00:00Z,1\n2026-11-24T08:01:00,1\n", encoding="utf-8")
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        seconds = read_traffic(file).seconds
+    time.tzset()
+    assert seconds == 60
 
 
 @pytest.mark.parametrize(
