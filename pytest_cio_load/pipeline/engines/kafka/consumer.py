@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 COMMIT_EVERY = 1.0
-"""Seconds between commits, while none is waited for."""
+"""Seconds between commits, while none is waited for; fewer where a session is shorter than 6 times this."""
 
 _HIGH, _LOW = 1_000, 250
 _SHORT = 0.05
@@ -45,7 +45,7 @@ class KafkaConsumer:
         self._parts: dict[int, Part] = {}
         self._topics: Topics | None = None
         self._reader: Reader | None = None
-        self._mover = Mover(engine.link, engine.sender, engine.name, engine.today, self._moved)
+        self._mover = Mover(engine.link, engine.sender, engine.name, engine.today, lambda: self._sure, self._moved)
         self._committer: Committer | None = None
         self._arrived = asyncio.Event()
         self._settled = asyncio.Event()
@@ -59,6 +59,11 @@ class KafkaConsumer:
     def parts(self) -> Iterable[Part]:
         """The partitions that are ours."""
         return self._parts.values()
+
+    @property
+    def _sure(self) -> bool:
+        """Whether our partitions are ours for sure."""
+        return self._reader is not None and self._reader.alive
 
     async def start(self) -> None:
         """Connect and join. Partitions come to us once the group has agreed."""
@@ -89,6 +94,9 @@ class KafkaConsumer:
     def _pick(self, most: int) -> tuple[list[Delivery], float | None]:
         """What may be taken now, and when the next job of a retry topic is due, in unix seconds."""
         parts = list(self._parts.values())
+        if parts and not self._sure:
+            self._want_commit()
+            return [], None
         found: list[Delivery] = []
         dues: list[float] = []
         wanted = False
@@ -165,13 +173,17 @@ class KafkaConsumer:
             self._engine.count("retried")
 
     def holds(self, delivery: Delivery) -> bool:
-        """Whether the job is still ours to send. One that is not, for this process was stopped for a while, is given again if it is."""
-        place, reader = delivery.place, self._reader
-        if reader is None or not isinstance(place, Place) or not place.part.has(place):
+        """Whether the job is still ours to send.
+
+        While that is not sure, for this process was stopped for a while or cut off, it goes back, and what is behind it: else that could
+        be sent before it, once it is sure again.
+        """
+        place = delivery.place
+        if not isinstance(place, Place) or not place.part.has(place):
             return False
-        if reader.alive:
+        if self._sure:
             return True
-        place.part.give_back([place])
+        place.part.give_back(place.part.behind(place))
         return False
 
     async def assigned(self, given: list[Given]) -> None:
@@ -246,7 +258,7 @@ class KafkaConsumer:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(COMMIT_EVERY)
+            await asyncio.sleep(min(COMMIT_EVERY, self._engine.session_timeout / 6))
             for part in self._parts.values():
                 part.review()
             if self._committer is not None:

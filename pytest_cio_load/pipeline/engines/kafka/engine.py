@@ -6,8 +6,9 @@ What it promises, and what it does not:
   owner of its partition, and a job can so be done twice. Kafka does not know jobs by their ids: a job that is stored twice is done twice,
   too (Customer.io applies an event's ULID once).
 * Jobs of a key stay in order, also behind one that is parked for another try; and what is redone after a kill is redone whole and in
-  order, so that the last word stays the last. A worker that is stopped in the middle of writing, for longer than its session, and goes
-  on, can still write a job to the retry topic that somebody else has done meanwhile.
+  order, so that the last word stays the last. A worker that may have lost its session sends and moves nothing before a broker has
+  accepted a commit of it. Only what it was writing or sending at the very moment when it was stopped, for longer than its session, can
+  still arrive after somebody else has done it.
 * A job about two people (a merge) is in order with those of the first one only, unless both are in one partition.
 * What waits is counted from the committed offsets, what is under way and was done only in this process.
 """
@@ -19,13 +20,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_cio_load.errors import InvalidOperation
+from pytest_cio_load.errors import InvalidOperation, QueueError
 from pytest_cio_load.pipeline.engines.engine import DEFAULT_QUEUE, SHARDS, DeadLetter, Parcel, State, Totals, check_queue_name, to_3_digits
 from pytest_cio_load.pipeline.engines.kafka import wire
 from pytest_cio_load.pipeline.engines.kafka.link import Link, Topics, confluent, topics
 from pytest_cio_load.pipeline.engines.kafka.offsets import Offsets
 from pytest_cio_load.pipeline.engines.kafka.picks import Source
-from pytest_cio_load.pipeline.engines.kafka.sender import Sender
+from pytest_cio_load.pipeline.engines.kafka.sender import Sender, Unfit
 from pytest_cio_load.pipeline.engines.kafka.watch import Lag, Watch
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class KafkaEngine:
         session_timeout: seconds until the partitions of a killed worker go to others.
         handover: seconds to settle what is being sent, when a partition goes to somebody else.
         connect_timeout: seconds until what is not answered has failed.
-        security: librdkafka's settings of TLS and SASL, by name; never shown.
+        security: librdkafka's settings of TLS and SASL, by name, and any other that is to differ; never shown.
         today: unix seconds.
 
     Raises:
@@ -109,8 +110,9 @@ class KafkaEngine:
         """Store jobs, in order; a delayed one goes through the retry topic. Returns when the brokers have all of them.
 
         Raises:
-            InvalidOperation: one has a priority; nothing was stored.
+            InvalidOperation: one has a priority, or is too large; nothing was stored.
             QueueUnavailable: any part of them may have been stored.
+            QueueError: a topic takes less than librdkafka; any part of them may have been stored.
         """
         for parcel in parcels:
             if parcel.priority:
@@ -119,12 +121,23 @@ class KafkaEngine:
         names = await self.topics()
         now = self.today()
         messages = [wire.outgoing(names.retry if parcel.delay > 0 else names.main, parcel, now) for parcel in parcels]
+        for parcel, message in zip(parcels, messages, strict=True):
+            size, most = wire.grown(message), self.link.most_bytes
+            if size > most:
+                got = f"size: got {size:,} bytes as a message on Kafka; expected at most {most:,}, the client's message.max.bytes"
+                raise InvalidOperation(parcel.name, f"{got}; send less at once")
         written = await self._write(messages, "storing jobs")
         self._counted["enqueued"] += written
 
     async def _write(self, messages: Sequence[wire.Outgoing], doing: str) -> int:
         results = await self.sender.send(messages)
         failed = [result for result in results if isinstance(result, str)]
+        unfit = [wire.grown(message) for message, result in zip(messages, results, strict=True) if isinstance(result, Unfit)]
+        if unfit:
+            got = f"{next(result for result in failed if isinstance(result, Unfit))} while {doing}"
+            got += f" ({len(failed)} of {len(results)} not written, the largest of {max(unfit):,} bytes)"
+            fix = "raise their max.message.bytes, or send less at once"
+            raise QueueError(f"queue {self.name}: got {got}; expected what its topics take; {fix}")
         if failed:
             raise self.link.unavailable(f"{doing} ({len(failed)} of {len(results)} not written)", failed[0])
         return len(results)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pytest_cio_load.pipeline.kafka")
 
 _SECRET = ("password", "secret", "jaas", "token", "key", "keytab", "oauthbearer", "pem")
+_MOST_BYTES = 1_000_000
 _RETRY_KEPT_MS = 30 * 24 * 3600 * 1000
 
 
@@ -39,7 +40,7 @@ class Link:
     Attributes:
         bootstrap: ``host:port,host:port``.
         timeout: seconds until what is not answered has failed.
-        security: librdkafka's settings of TLS and SASL, by name; never shown.
+        security: librdkafka's settings of TLS and SASL, by name, and any other that is to differ; never shown.
 
     Raises:
         ValueError: no brokers, or a time-out that is not positive.
@@ -54,6 +55,12 @@ class Link:
             raise ValueError("bootstrap: got no text; expected host:port of brokers, separated by commas; try '127.0.0.1:9092'")
         if not 0 < self.timeout < float("inf"):
             raise ValueError(f"connect_timeout: got {self.timeout}; expected seconds above 0; try 10")
+
+    @property
+    def most_bytes(self) -> int:
+        """Of a message that librdkafka hands to a broker."""
+        said = self.security.get("message.max.bytes", "")
+        return int(said) if said.isascii() and said.isdigit() else _MOST_BYTES
 
     def settings(self, failed: Callable[[KafkaError], None] | None = None, **more: Any) -> dict[str, Any]:
         """librdkafka's settings; names in *more* are written with ``_`` in place of dots. *failed*: is told of what no call reports."""

@@ -1,17 +1,22 @@
-"""Writes jobs to the retry and the dead-letter topic, in the order in which it was decided, until each is there."""
+"""Writes jobs to the retry and the dead-letter topic, in the order in which it was decided, until each is there.
+
+A job that its topic will never take must not hold up what is behind it. It is tried once more alone, for it may have been refused for its
+neighbours in a batch; then given up, if it was to be parked; then buried without its data; and at last dropped, with an error in the log.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.pipeline.engines.kafka import wire
-from pytest_cio_load.pipeline.engines.kafka.link import Link
+from pytest_cio_load.pipeline.engines.kafka.link import Link, log
 from pytest_cio_load.pipeline.engines.kafka.picks import Move, Place, Source
+from pytest_cio_load.pipeline.engines.kafka.sender import Unfit
 
 if TYPE_CHECKING:
     from pytest_cio_load.errors import QueueUnavailable
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOST = 500
 _AGAIN = 0.5
+_LOOK = 0.05
+_BARE = "; its data is left out: no broker takes it"
 
 _Spot = tuple["Part", Source, int]
 
@@ -29,6 +36,8 @@ class _Item:
     move: Move
     message: wire.Outgoing
     written: asyncio.Future[None] | None = None
+    alone: bool = False
+    bare: bool = False
 
     def tell(self, error: QueueUnavailable | None = None) -> None:
         """Wake whoever waits."""
@@ -48,11 +57,21 @@ class Mover:
         sender: writes messages.
         main: the main topic's name.
         today: unix seconds.
+        sure: whether our partitions are ours for sure; nothing is written otherwise, since somebody else may have done it meanwhile.
         moved: is told what was written, and to which offset.
     """
 
-    def __init__(self, link: Link, sender: Sender, main: str, today: Callable[[], float], moved: Callable[[Move, int], None]) -> None:
-        self._link, self._sender, self._main, self._today, self._moved = link, sender, main, today, moved
+    def __init__(
+        self,
+        link: Link,
+        sender: Sender,
+        main: str,
+        today: Callable[[], float],
+        sure: Callable[[], bool],
+        moved: Callable[[Move, int], None],
+    ) -> None:
+        self._link, self._sender, self._main = link, sender, main
+        self._today, self._sure, self._moved = today, sure, moved
         self._items: dict[_Spot, _Item] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -85,22 +104,72 @@ class Mover:
 
     async def _run(self) -> None:
         while self._items:
-            batch = list(islice(self._items.items(), _MOST))
-            results = await self._sender.send([item.message for _, item in batch])
-            failed = ""
-            for (spot, item), result in zip(batch, results, strict=True):
-                if spot not in self._items:
-                    continue
-                if isinstance(result, str):
-                    # What follows was perhaps written: it is written again, so that it is behind this one.
-                    failed = result
-                    break
-                del self._items[spot]
-                self._moved(item.move, result)
-                item.tell()
+            failed = await self._write(self._batch()) if await self._ours() else "no word of the group"
             if failed:
                 self._fail(failed)
                 await asyncio.sleep(_AGAIN)
+
+    async def _ours(self) -> bool:
+        """Wait until our partitions are ours for sure; False when that takes too long."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._link.timeout
+        while not self._sure() and self._items and loop.time() < until:
+            await asyncio.sleep(_LOOK)
+        return self._sure() or not self._items
+
+    def _batch(self) -> list[tuple[_Spot, _Item]]:
+        """What is written next: the first ones, up to one that must be alone."""
+        batch: list[tuple[_Spot, _Item]] = []
+        for spot, item in islice(self._items.items(), _MOST):
+            if item.alone and batch:
+                break
+            batch.append((spot, item))
+            if item.alone:
+                break
+        return batch
+
+    async def _write(self, batch: list[tuple[_Spot, _Item]]) -> str:
+        """Write these; why the first that was not written was not, or "" when that is dealt with."""
+        results = await self._sender.send([item.message for _, item in batch])
+        failed, missing = "", set()
+        for (spot, item), result in zip(batch, results, strict=True):
+            lane = (spot[0], item.move.record.lane)
+            if spot not in self._items:
+                continue
+            if isinstance(result, Unfit):
+                if not self._spare(spot, item, result):
+                    missing.add(lane)
+            elif isinstance(result, str):
+                missing.add(lane)
+                failed = failed or result
+            elif lane not in missing:
+                # Otherwise it is written again, so that it is behind the one before it.
+                self._done(spot, item, result)
+        return failed
+
+    def _done(self, spot: _Spot, item: _Item, offset: int) -> None:
+        del self._items[spot]
+        self._moved(item.move, offset)
+        item.tell()
+
+    def _spare(self, spot: _Spot, item: _Item, why: str) -> bool:
+        """Do the next best with a job that its topic does not take; whether that was all, so that there is no need to write it again."""
+        move = item.move
+        if not item.alone:
+            item.alone = True
+        elif move.reason is None:
+            item.move = move.part.condemn(move, _unfit(item.message, why))
+            item.message = self._message(item.move)
+        elif not item.bare:
+            item.bare = True
+            bare = replace(move, reason=wire.cut(move.reason, wire.REASON - len(_BARE)) + _BARE)
+            item.message = replace(self._message(bare), value=b"")
+        else:
+            said = "%s: job %s is dropped: got %s for its dead letter; expected a topic that takes it; it was given up for: %s"
+            log.error(said, self._main, move.record.id, why, move.reason)
+            self._done(spot, item, -1)
+            return True
+        return False
 
     def _fail(self, why: str) -> None:
         error = self._link.unavailable("moving jobs to another topic", why)
@@ -126,3 +195,8 @@ class Mover:
         for item in self._items.values():
             item.tell()
         self._items.clear()
+
+
+def _unfit(message: wire.Outgoing, why: str) -> str:
+    got = f"it could not be put aside for another try: got {why} for {len(message.value or b''):,} bytes of data"
+    return f"{got}; expected what {message.topic} takes; raise its max.message.bytes"

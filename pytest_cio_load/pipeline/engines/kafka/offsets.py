@@ -6,7 +6,7 @@ A consumer commits the lowest offset that is not settled, and with it a note, as
 
 All numbers count from the committed offset, in pairs or triples: ``d`` stretches that are not settled and are; ``h`` how far jobs may
 have been under way; ``s`` stretches of suspects (from, length, kills); ``u`` the suspect that is under way; ``t`` failed tries (offset,
-tries).
+tries). Fields of other names are passed over.
 
 With it a new owner passes over what was settled out of order, knows the tries made, and, where the owner before it was killed, which jobs
 may have killed it. Those are *suspects*: they are sent one at a time, each after a commit which names it, so that only the one that kills

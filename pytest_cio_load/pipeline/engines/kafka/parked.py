@@ -56,13 +56,17 @@ class Parking:
 
     def moved(self, key: str, mark: Hashable, offset: int) -> None:
         """It has been written to *offset*, whence it will be read."""
+        self.stays(key, mark)
+        if offset > self._seen:
+            self._written[offset] = key
+            self._unread[key] += 1
+
+    def stays(self, key: str, mark: Hashable) -> None:
+        """It is not on its way any more."""
         marks = self._moving.get(key, set())
         marks.discard(mark)
         if not marks:
             self._moving.pop(key, None)
-        if offset > self._seen:
-            self._written[offset] = key
-            self._unread[key] += 1
 
     def read(self, offset: int, key: str, due: float, *, delayed: bool) -> None:
         """A job of *key* was read, which may be taken when it is *due*. *delayed*: by its producer; else it was parked."""

@@ -12,6 +12,7 @@ Nothing here waits or sends. The rules:
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from pytest_cio_load.pipeline.engines.engine import KILLS, killed
 from pytest_cio_load.pipeline.engines.kafka.offsets import Mark, Offsets
@@ -203,6 +204,18 @@ class Part:
         self.offsets[place.source].failed(place.record.offset, attempts)
         return True
 
+    def behind(self, place: Place) -> list[Place]:
+        """A job of the main topic and what is under way of its key behind it, in order; a job of the retry topic is alone."""
+        if place.source is Source.RETRY:
+            return [place]
+        offset, lane = place.record.offset, place.record.lane
+        found = [
+            each
+            for (source, other), each in self._under_way.items()
+            if source is Source.MAIN and other >= offset and each.record.lane == lane and self._is_open(each)
+        ]
+        return sorted(found, key=lambda each: each.record.offset)
+
     def give_back(self, places: list[Place]) -> None:
         """Jobs were not tried: they go back to where they were."""
         back: list[Record] = []
@@ -229,7 +242,8 @@ class Part:
     def park(self, place: Place, not_before: float, *, counts: bool) -> list[Move]:
         """The job is to be tried again, when it is due: what is to be moved. *counts*: it was tried, and the try counts.
 
-        A job of the retry topic stays where it is. One of the main topic is moved, and with it everything of its key that is under way.
+        A job of the retry topic stays where it is. One of the main topic is moved, and with it everything of its key that is behind it. One
+        that only follows another stays where it is, too, when that one was not moved: it was given out anew in between.
         """
         if self.gone or not self._is_open(place):
             return []
@@ -243,13 +257,17 @@ class Part:
                 offsets.failed(offset, attempts)
             self._parking.again(offset, not_before)
             return []
-        behind = [
-            each
-            for (source, other), each in self._under_way.items()
-            if source is Source.MAIN and other > offset and each.record.lane == lane and self._is_open(each)
-        ]
-        moves = [self._move(Source.MAIN, place.record, None, not_before, attempts)]
-        return moves + [self._move(Source.MAIN, each.record, None, 0.0) for each in sorted(behind, key=lambda each: each.record.offset)]
+        first, *others = self.behind(place)
+        if not counts and not self._parking.holds(lane):
+            self.give_back([first, *others])
+            return []
+        moves = [self._move(Source.MAIN, first.record, None, not_before, attempts)]
+        return moves + [self._move(Source.MAIN, each.record, None, 0.0) for each in others]
+
+    def condemn(self, move: Move, reason: str) -> Move:
+        """What no retry topic takes is given up."""
+        self._parking.stays(move.record.lane, (move.source, move.record.offset))
+        return replace(move, reason=reason)
 
     def moved(self, move: Move, offset: int) -> None:
         """A job was written to *offset* of the other topic."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_cio_load.pipeline.engines.kafka.link import Link, Topics, confluent, log, reason
+from pytest_cio_load.pipeline.engines.kafka.membership import Membership
 from pytest_cio_load.pipeline.engines.kafka.picks import Source
 
 if TYPE_CHECKING:
@@ -87,16 +88,13 @@ class Reader:
 
     def __init__(self, link: Link, topics: Topics, group: str, session_timeout: float, board: Board) -> None:
         self._link, self._topics, self._board = link, topics, board
-        self._session = session_timeout
+        self.membership = Membership(session_timeout)
+        """Shown by whoever commits successfully."""
         self.patience = link.timeout
         """Seconds that the thread waits for an answer."""
         self._loop = asyncio.get_running_loop()
         self._closing = threading.Event()
         self._ended = self._loop.create_future()
-        self.beat = time.monotonic()
-        """When the thread last showed life, on the monotonic clock; also while it waits for the loop."""
-        self.trusted = True
-        """False after a pause so long that others may have our partitions by now; whoever commits successfully sets it."""
         self.consumer: Consumer = confluent().Consumer(
             link.settings(
                 group_id=group,
@@ -118,8 +116,8 @@ class Reader:
 
     @property
     def alive(self) -> bool:
-        """Whether our partitions are still ours for sure: the thread has not been stopped for as long as it takes to lose them."""
-        return self.trusted and time.monotonic() - self.beat < 0.75 * self._session
+        """Whether our partitions are still ours for sure."""
+        return self.membership.is_sure(time.monotonic())
 
     def start(self) -> None:
         """Join the group."""
@@ -198,10 +196,6 @@ class Reader:
 
     def _read(self, consumer: Consumer) -> None:
         first = consumer.poll(0)
-        now = time.monotonic()
-        if now - self.beat > self._session / 2:
-            self.trusted = False
-        self.beat = now
         if first is not None:
             self._loop.call_soon_threadsafe(self._board.arrived, [first, *consumer.consume(_MOST, 0)])
         self._serve(_IDLE if first is None else 0.0)
@@ -215,7 +209,6 @@ class Reader:
         until = time.monotonic() + _ANSWER
         while not answer.done() and time.monotonic() < until:
             self._serve(_IDLE)
-            self.beat = time.monotonic()
         answer.result(0)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.pipeline.engines.kafka.link import Link, confluent, reason
+from pytest_cio_load.pipeline.engines.kafka.link import Link, confluent, log, reason
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
 _FULL_WAIT = 0.01
 _POLL = 0.1
+
+
+class Unfit(str):
+    """Why a message was not written that will never be: it is too large, or of a form that its topic does not take."""
+
+    __slots__ = ()
+
+
+def _why(error: KafkaError | RuntimeError) -> str:
+    kinds = confluent().KafkaError
+    unfit = (kinds.MSG_SIZE_TOO_LARGE, kinds.RECORD_LIST_TOO_LARGE, kinds.INVALID_RECORD)
+    text = reason(error)
+    return Unfit(text) if not isinstance(error, RuntimeError) and error.code() in unfit else text
 
 
 class _Batch:
@@ -34,7 +47,7 @@ class _Batch:
         if error is None and message is not None:
             self.results[index] = message.offset() or 0
         else:
-            self.results[index] = reason(error or RuntimeError("no report"))
+            self.results[index] = _why(error or RuntimeError("no report"))
         with self._lock:
             self._left -= 1
             last = self._left == 0
@@ -88,13 +101,22 @@ class Sender:
             if producer is None:
                 self._closing.wait(_POLL)
                 continue
-            producer.poll(_POLL)
-            if self._broken and not len(producer):
+            try:
+                producer.poll(_POLL)
+            except confluent().KafkaException as error:
+                log.info("a producer may write no more: %s", self._link.hide(reason(error)))
+                self._broken = True
+            if self._broken:
                 # An idempotent producer that has lost its place writes nothing more; the next one begins anew.
-                self._producer, self._broken = None, False
+                producer.purge()
+                if not len(producer):
+                    self._producer, self._broken = None, False
 
     async def send(self, messages: Sequence[Outgoing]) -> list[int | str]:
-        """Write messages, in order: for each the offset where it is, or why it was not written."""
+        """Write messages, in order: for each the offset where it is, or why it was not written.
+
+        That is :class:`Unfit` when it never will be; what was sent in one batch with such a message may be refused with it.
+        """
         if not messages:
             return []
         batch = _Batch(len(messages))

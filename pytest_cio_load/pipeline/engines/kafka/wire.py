@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 Headers = list[tuple[str, str | bytes | None]]
 
+REASON = 1_000
+"""Bytes of a reason that a dead letter keeps."""
+
+_FRAME = 200
+_MORE = 1_500
+"""Bytes for what is added when a job is parked or given up, its key left out."""
+
 
 def retry_of(name: str) -> str:
     """The retry topic's name."""
@@ -101,7 +108,7 @@ def parked(topic: str, partition: int, record: Record, not_before: float) -> Out
 
 def buried(topic: str, record: Record, reason: str, now: float) -> Outgoing:
     """*record* as a message of the dead-letter topic. *now*: unix seconds."""
-    headers = [*_headers(record), ("reason", reason), ("failed-at", _ms(now)), ("key", record.key)]
+    headers = [*_headers(record), ("reason", cut(reason, REASON)), ("failed-at", _ms(now)), ("key", record.key)]
     return Outgoing(topic, record.id.encode(), record.data.encode(errors="surrogateescape"), headers)
 
 
@@ -157,6 +164,17 @@ def delivery_of(record: Record, attempts: int, kills: int, place: object) -> Del
 def tried(record: Record, attempts: int, kills: int) -> Record:
     """*record* with what is known of it by now."""
     return replace(record, attempts=attempts, kills=kills)
+
+
+def cut(text: str, most: int) -> str:
+    """*text*, up to so many bytes of UTF-8."""
+    return text.encode(errors="replace")[:most].decode(errors="ignore")
+
+
+def grown(message: Outgoing) -> int:
+    """How many bytes a job's message takes at most, wherever it is moved to."""
+    headers = sum(len(name) + len(value or "") + 10 for name, value in message.headers)
+    return len(message.value or b"") + 2 * len(message.key) + headers + _FRAME + _MORE
 
 
 def _headers(record: Record) -> Headers:

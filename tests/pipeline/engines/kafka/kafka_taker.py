@@ -13,11 +13,11 @@ from pytest_cio_load.pipeline.engines.engine import Again, Done, Settlement
 from pytest_cio_load.pipeline.engines.kafka.engine import KafkaEngine
 
 
-async def main(log: str, name: str, bootstrap: str, queue: str, pace: float = 0.0, most: int = 8) -> None:
+async def main(log: str, name: str, bootstrap: str, queue: str, group: str, pace: float = 0.0, most: int = 8) -> None:
     """Until SIGTERM. A job whose data say ``poison`` kills the process; one whose data say ``again`` is parked at its first try."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    engine = KafkaEngine(bootstrap, queue, session_timeout=3.0)
+    engine = KafkaEngine(bootstrap, queue, group=group, session_timeout=3.0)
     consumer = engine.consumer(name)
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     await consumer.start()
