@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pytest_cio_load.customerio.batch import ITEMS, Batch, Filling, outcomes
 from pytest_cio_load.customerio.operations.items import Item, item_of
 from pytest_cio_load.errors import InvalidOperation
-from pytest_cio_load.pipeline.crew import Failed, Setting
+from pytest_cio_load.pipeline.crew import OUTAGES, Failed, Setting
 from pytest_cio_load.pipeline.engines.engine import Again, Settlement
 from pytest_cio_load.pipeline.jobs import Job
 from pytest_cio_load.pipeline.policy import given_up
@@ -65,6 +65,7 @@ class _Group:
     task: asyncio.Task[None] | None = None
     sending: bool = False
     withdrawn: bool = False
+    outages: int = 0
 
 
 class _Gathering:
@@ -124,10 +125,9 @@ class BatchCrew:
             self._alone.start(job)
             return
         home, item = form
-        gathering = self._gathering.get(home)
-        if gathering is not None and not gathering.filling.fits(item):
+        if home in self._gathering and not self._gathering[home].filling.fits(item):
             self._depart(home)
-            gathering = None
+        gathering = self._gathering.get(home)
         if gathering is None:
             gathering = self._gathering[home] = _Gathering(home, self._batching.items)
             gathering.timer = asyncio.get_running_loop().call_later(self._batching.linger, self._depart, home)
@@ -216,9 +216,11 @@ class BatchCrew:
             self._leave(results)
             return []
         part = self._present(group, part)
+        middle = len(part) // 2
         if trouble.is_outage:
             self._with.figures.outage_tries += 1
-            return [part]
+            group.outages += 1
+            return [part] if group.outages % OUTAGES else [part[:middle], part[middle:]]
         if len(part) == 1:
             await self._failed_alone(group, part[0], trouble)
             return []
@@ -227,7 +229,6 @@ class BatchCrew:
             job = part[0][0]
             self._leave([(job, self._with.dead(job, trouble.error, self._tried(job) + 1))])
             return [part[1:]]
-        middle = len(part) // 2
         if not trouble.for_good and not group.withdrawn:
             await asyncio.sleep(self._with.policy.delay(1, self._with.rng))
         return [part[:middle], part[middle:]]
@@ -278,10 +279,10 @@ class BatchCrew:
         setting, gate = self._with, self._with.fleet.gates[group.home]
         async with self._slots:
             grant = await setting.permit(group.home)
-            ours = [each for each in part if setting.consumer.holds(each[0].delivery)]
-            if len(ours) < len(part):
-                setting.figures.lost += len(part) - len(ours)
-                self._leave([(job, None) for job, _ in part if not setting.consumer.holds(job.delivery)])
+            if lost := [(job, None) for job, _ in part if not setting.consumer.holds(job.delivery)]:
+                setting.figures.lost += len(lost)
+                self._leave(lost)
+            ours = self._present(group, part)
             if not ours:
                 await setting.told(gate.give_back(grant))
                 return []
@@ -289,8 +290,7 @@ class BatchCrew:
             # Until the gate has been told: what was accepted must not be withdrawn.
             group.sending = True
             try:
-                key = ours[0][0].delivery.id
-                refused = await setting.request(group.home, grant, key, setting.fleet.send_batch(group.home, batch))
+                refused = await setting.request(group.home, grant, ours[0][0].delivery.id, setting.fleet.send_batch(group.home, batch))
             finally:
                 group.sending = False
         results = outcomes(setting.fleet.clients[group.home].workspace, batch, refused)

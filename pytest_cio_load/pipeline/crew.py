@@ -22,6 +22,9 @@ T = TypeVar("T")
 IN_PLACE = 2
 """Failed tries after which a job is put aside, by engines that put aside."""
 
+OUTAGES = 4
+"""Failures of a batch by an outage after which it is halved: it may be too large to be answered in time, and keep the circuit open."""
+
 _LOST_GATE = 0.5
 
 log = logging.getLogger("pytest_cio_load.pipeline")

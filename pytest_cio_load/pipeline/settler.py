@@ -9,7 +9,7 @@ from contextlib import suppress
 from pytest_cio_load.errors import QueueError, QueueMismatch
 from pytest_cio_load.pipeline.engines.engine import Consumer, Settlement
 
-_LAST = 5.0
+_LAST = 2.0
 
 
 class Settler:
@@ -58,14 +58,25 @@ class Settler:
                 except QueueError as error:
                     await self._lost(error)
 
-    async def finish(self) -> None:
-        """Hand over what is left, once, as far as the queue can be reached. For when nothing else runs any more."""
+    async def finish(self, until: float) -> None:
+        """Hand over what is left, once, and leave, as far as the queue can be reached. For when nothing else runs any more.
+
+        *until*: on the loop's clock; each of the two ends by then, or takes some seconds, or a queue that does not answer would keep the
+        process longer than it has.
+        """
         self._handing += self._waiting
         self._waiting = []
         # What cannot be handed over is taken again. An error has been met before, and ended whatever called this.
         with suppress(Exception):
-            async with asyncio.timeout(_LAST):
+            async with asyncio.timeout_at(self._last(until)):
                 await self._hand_over()
+        with suppress(QueueError, OSError):
+            async with asyncio.timeout_at(self._last(until)):
+                await self._consumer.close()
+
+    @staticmethod
+    def _last(until: float) -> float:
+        return max(until, asyncio.get_running_loop().time() + _LAST)
 
     async def _hand_over(self) -> None:
         await self._consumer.settle(self._handing)

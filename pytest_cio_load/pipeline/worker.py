@@ -11,7 +11,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from enum import Enum
 from random import Random
 from secrets import token_hex
@@ -101,7 +100,7 @@ class Worker:
         self._changed = asyncio.Event()
         self._settler = Settler(self.consumer, self._lost, self._changed, self._handed_over)
         self._on_settled = on_settled
-        self._aside: dict[str, Job] = {}
+        self._aside: dict[int, Job] = {}
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._killed = False
@@ -114,9 +113,7 @@ class Worker:
     def kill(self) -> None:
         """End at once, as a killed process does: nothing more is settled, and nothing given back. For tests of what comes then."""
         self._killed = True
-        die = getattr(self.consumer, "kill", None)
-        if die is not None:
-            die()
+        getattr(self.consumer, "kill", lambda: None)()
         if self._running is not None:
             self._running.cancel()
 
@@ -135,8 +132,11 @@ class Worker:
         feeding, settling = asyncio.create_task(self._feeding()), asyncio.create_task(self._settler.run())
         for task in (feeding, settling):
             task.add_done_callback(self._ended)
+        clock = asyncio.get_running_loop().time
+        asked = float("-inf")
         try:
             await self._stop.wait()
+            asked = clock()
             feeding.cancel()
             await asyncio.wait({feeding})
             self.phase = Phase.DRAINING
@@ -150,9 +150,7 @@ class Worker:
             await asyncio.wait({feeding, settling})
             await self._crew.landed()
             if not self._killed:
-                await self._settler.finish()
-                with suppress(QueueError, OSError):
-                    await self.consumer.close()
+                await self._settler.finish(asked + self.grace)
             self.phase = Phase.STOPPED
         if self._error is not None:
             raise self._error
@@ -230,7 +228,7 @@ class Worker:
             self._start_if_free(job)
 
     def _start_if_free(self, job: Job) -> bool:
-        is_mine = not self._stop.is_set() and id(job) not in self._started and job.delivery.id not in self._aside
+        is_mine = not self._stop.is_set() and id(job) not in self._started and id(job.delivery) not in self._aside
         if not is_mine or not self._crew.may_start(job, self._lanes.ahead(job)):
             return False
         self._started.add(id(job))
@@ -259,13 +257,13 @@ class Worker:
         behind = self._lanes.behind(job)
         self._crew.drop(behind)
         for each, how in [(job, settlement), *((each, Again(each.delivery, 0.0, "")) for each in behind)]:
-            if each.delivery.id not in self._aside:
-                self._aside[each.delivery.id] = each
+            if id(each.delivery) not in self._aside:
+                self._aside[id(each.delivery)] = each
                 self._settler.settle([how])
 
     def _handed_over(self, settlement: Settlement) -> None:
         """The queue knows what became of a job."""
-        job = self._aside.pop(settlement.delivery.id, None)
+        job = self._aside.pop(id(settlement.delivery), None)
         if job is not None:
             self._start_freed(self._remove(job))
         if self._on_settled is not None:
@@ -289,7 +287,7 @@ class Worker:
         try:
             async with asyncio.timeout(self.grace):
                 await self._crew.landed()
-                left = [Back(job.delivery) for job in self._lanes.taken() if job.delivery.id not in self._aside]
+                left = [Back(job.delivery) for job in self._lanes.taken() if id(job.delivery) not in self._aside]
                 self.figures.given_back += len(left)
                 # They were taken before whatever is being given back already.
                 self._settler.settle(left, first=True)

@@ -23,9 +23,7 @@ from types import ModuleType, TracebackType
 
 from pytest_cio_load.errors import QueueUnavailable
 from pytest_cio_load.pipeline.engines.embedded_binary import server_binary
-
-FOLDER = Path(".cio-load") / "queue"
-"""Where jobs are kept unless told otherwise, under the current directory."""
+from pytest_cio_load.pipeline.engines.embedded_folder import FOLDER, make_folder
 
 _FIXED = {
     "bind": "127.0.0.1",
@@ -83,7 +81,7 @@ class Embedded:
         if self._users is not None and self._answers(self._port):
             return
         locks = _locks()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder)
         end = time.monotonic() + self._patience
         if self._users is None:
             self._users = self._user(locks, end)
@@ -229,7 +227,7 @@ class Embedded:
         signalled = False
         while not self._gone():
             # While the lock is held the number is the server's; a moment after its start it has not written it yet.
-            if not signalled and (pid := self._written_pid()):
+            if not signalled and (pid := self._written_pid() or self._told_pid()):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, how)
                 signalled = True
@@ -243,6 +241,10 @@ class Embedded:
             return int((self.folder / "server.pid").read_text("ascii"))
         except (OSError, ValueError):
             return 0
+
+    def _told_pid(self) -> int:
+        """As the server itself says, should its file have been deleted."""
+        return self._pid if self._port and self._answers(self._port) else 0
 
     def _gone(self) -> bool:
         locks = _locks()

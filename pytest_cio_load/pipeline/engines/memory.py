@@ -156,10 +156,11 @@ class MemoryEngine:
             self._wake()
 
     def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Put jobs back to where they were taken from, in order."""
+        """Put jobs back to where they were taken from, in order. Their parts come first, or there might always be others before them."""
         for delivery in reversed(deliveries):
             if isinstance(delivery.place, Part):
                 delivery.place.waiting.appendleft(delivery)
+                self._turn = self._parts.index(delivery.place)
             else:
                 self._count += 1
                 heappush(self._prioritized, (int(str(delivery.place)), -self._count, delivery))

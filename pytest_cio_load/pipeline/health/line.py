@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.pipeline.engines.engine import State
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY = 30.0
 """Seconds between two lines, unless told otherwise."""
+
+_LAST = 0.5
 
 log = logging.getLogger("pytest_cio_load.pipeline")
 
@@ -67,14 +70,16 @@ def circuits(workers: Sequence[WorkerFigures]) -> str:
 async def keep_logging(watch: Watch, workers: Callable[[], Sequence[WorkerFigures]], every: float = EVERY) -> None:
     """Log a line every so many seconds, until cancelled, and then one about all of that time.
 
-    While the queue cannot be reached it says that.
+    While the queue cannot be reached it says that; a last line that takes long is left out, for the process is about to end.
     """
     first, workers_first = await watch.look(), list(workers())
     try:
         await _keep(watch, workers, every, first, workers_first)
     finally:
-        if not watch.trouble and (last := await watch.look(fresh=True)) is not None:
-            log.info("since the start: %s", line_of(first, last, workers_first, list(workers())))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST):
+                if not watch.trouble and (last := await watch.look(fresh=True)) is not None:
+                    log.info("since the start: %s", line_of(first, last, workers_first, list(workers())))
 
 
 async def _keep(

@@ -18,7 +18,7 @@ from pytest_cio_load.pipeline.engines.bullmq.link import Link
 from pytest_cio_load.pipeline.engines.bullmq.marker import Marker
 from pytest_cio_load.pipeline.engines.bullmq.scripts import packed
 from pytest_cio_load.pipeline.engines.bullmq.settling import in_order, place_of, written
-from pytest_cio_load.pipeline.engines.engine import KILLS, Dead, Delivery, Settlement, killed
+from pytest_cio_load.pipeline.engines.engine import KILLS, Back, Dead, Delivery, Settlement, killed
 
 _LOG = logging.getLogger("pytest_cio_load.pipeline")
 
@@ -52,7 +52,9 @@ class BullMQConsumer:
         self._marker = Marker(link)
         self._fetching: asyncio.Task[list[Delivery]] | None = None
         self._spare: list[Delivery] = []
-        self._turn = self._fetches = self._first = 0
+        self._turn = self._fetches = 0
+        # The shard that was first when something was taken last.
+        self._last = -1
         self._closed = False
         self.closed = False
 
@@ -95,12 +97,18 @@ class BullMQConsumer:
         async with self._keeper.lock:
             await self._keeper.tidy()
             now = time.monotonic()
-            queues = [held for held in self._keeper.held() if self._spans.may_take(held, now)]
+            queues = []
+            for held in self._keeper.held():
+                if self._spans.may_take(held, now):
+                    queues.append(held)
+                else:
+                    held.due = 0  # or the waiting would end at once, again and again
             if not queues:
                 return []
             # Another one is first each time, so that none waits for the others.
-            self._first = (self._first + 1) % len(queues)
-            queues = queues[self._first :] + queues[: self._first]
+            first = next((place for place, held in enumerate(queues) if held.shard > self._last), 0)
+            queues = queues[first:] + queues[:first]
+            self._last = queues[0].shard
             self._fetches += 1
             token = f"{self._worker}:{self._fetches}"
             opts = packed({"token": token, "lockDuration": round(self._spans.lock * 1000)})
@@ -133,7 +141,7 @@ class BullMQConsumer:
         failed = [Dead(each, killed(KILLS) if said == STALLED else said, each.attempts) for each, said in got if said]
         try:
             await self.settle(failed)
-        except QueueUnavailable:
+        except QueueError:
             # They go back, and whoever takes them next buries them.
             for each in failed:
                 self._keeper.forsake(place_of(each))
@@ -158,6 +166,9 @@ class BullMQConsumer:
             place = place_of(each)
             if place.held.taken.get(place.id) is place:
                 del place.held.taken[place.id]
+            if isinstance(each, Back):
+                # What was given back to be taken apart comes first, or there might always be others before it.
+                self._last = place.held.shard - 1
 
     async def note_failure(self, delivery: Delivery, attempts: int, reason: str) -> None:
         """Write on the job how often it was tried, for whoever takes it next. Raises QueueUnavailable."""

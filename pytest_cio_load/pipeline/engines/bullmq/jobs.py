@@ -7,13 +7,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from pytest_cio_load.pipeline.engines.bullmq.scripts import packed
 from pytest_cio_load.pipeline.engines.engine import Delivery, Parcel, shard_of
 
 OURS = "cio-load"
 """What the option ``by`` of a job says that a producer of ours stored."""
+
+_MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def terms(text: str, keeping: Keeping) -> Terms:
     return Terms(
         _keep(options.get("removeOnComplete"), keeping.done),
         _keep(options.get("removeOnFail"), keeping.failed),
-        attempts if isinstance(attempts, int) and attempts > 0 else 0,
+        whole(attempts) if isinstance(attempts, int) and attempts > 0 else 0,
         options.get("by") == OURS,
     )
 
@@ -133,13 +135,17 @@ def terms(text: str, keeping: Keeping) -> Terms:
 def _keep(asked: object, otherwise: int) -> dict[str, int]:
     if isinstance(asked, bool):
         return {"count": 0 if asked else -1}
-    if isinstance(asked, (int, float)):
-        return {"count": int(asked)}
+    if _is_number(asked):
+        return {"count": whole(asked)}
     if isinstance(asked, dict):
-        kept = {key: int(asked[key]) for key in ("count", "age", "limit") if isinstance(asked.get(key), (int, float))}
+        kept = {key: whole(asked[key]) for key in ("count", "age", "limit") if _is_number(asked.get(key))}
         if kept:
             return kept
     return {"count": otherwise}
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and value == value  # not NaN
 
 
 def fields(flat: Sequence[str]) -> dict[str, str]:
@@ -156,9 +162,14 @@ def number(text: str | None, otherwise: float = 0.0) -> float:
     return value if math.isfinite(value) else otherwise
 
 
+def whole(value: float) -> int:
+    """*value* without its fraction, and no further from 0 than scripts can be told."""
+    return int(max(-_MOST, min(_MOST, value)))
+
+
 def kills(job: Mapping[str, str]) -> int:
     """How often a job's worker was killed while it was under way."""
-    return max(0, int(number(job.get("stc"))))
+    return max(0, whole(number(job.get("stc"))))
 
 
 def delivery(id: str, job: Mapping[str, str], term: Terms, place: object) -> Delivery:
@@ -168,9 +179,9 @@ def delivery(id: str, job: Mapping[str, str], term: Terms, place: object) -> Del
         id,
         job.get("name", ""),
         job.get("data", ""),
-        max(0, int(number(job.get("atm")))),
+        max(0, whole(number(job.get("atm")))),
         kills(job),
-        number(job.get("timestamp")) / 1000,
+        max(0, whole(number(job.get("timestamp")))) / 1000,
         limit,
         place,
     )

@@ -138,8 +138,10 @@ class Keeper:
 
     async def _look_for_stalled(self) -> None:
         if self._forsaken:
-            await self._back(self._forsaken)
-            self._forsaken.clear()
+            several = list(self._forsaken)
+            await self._back(several)
+            # More may have been forsaken meanwhile.
+            del self._forsaken[: len(several)]
         now = str(round(time.time() * 1000))
         request = [self._names.bases[0], str(KILLS - 1), now, str(_ms(_LOOK_FOR_STALLED))]
         await self._link.run("stalled", [self._names.own("totals"), self._names.own("none")], request)

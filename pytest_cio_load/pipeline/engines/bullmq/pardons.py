@@ -29,7 +29,9 @@ class Pardons:
     async def ask(self, now: float) -> None:
         """Take back what was counted against them by now. Raises QueueUnavailable."""
         if self._lost:
-            items = [[place.held.base, place.id, place.kills] for _, place in self._lost]
+            asked = list(self._lost)
+            items = [[place.held.base, place.id, place.kills] for _, place in asked]
             # Run twice it would take back two.
             pardoned = await self._link.run("pardon", [self._none], items, repeatable=False)
-            self._lost = [each for each, done in zip(self._lost, pardoned, strict=True) if not done and each[0] > now]
+            # More may have been lost meanwhile.
+            self._lost[: len(asked)] = [each for each, done in zip(asked, pardoned, strict=True) if not done and each[0] > now]

@@ -72,8 +72,8 @@ def _msgpack() -> Any:
 
 def packed(value: object) -> bytes:
     """*value* as scripts unpack it."""
-    # Redis' unpacker knows no binary type.
-    made: bytes = _msgpack().packb(value, use_bin_type=False)
+    # Redis' unpacker knows no binary type. A lone surrogate, in what a server said for example, has no UTF-8.
+    made: bytes = _msgpack().packb(value, use_bin_type=False, unicode_errors="replace")
     return made
 
 
