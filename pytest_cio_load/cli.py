@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_cio_load import __version__, units
+from pytest_cio_load.pipeline.commands.connecting import until_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +47,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``cio-load``: the exit code. 2 stands for a mistake in the arguments."""
+    """Run ``cio-load``: the exit code. 2 stands for a mistake in the arguments, 141 for output that nobody reads any more."""
+    return until_unread(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     parser = _Parser(prog="cio-load", description="Tools beside the pytest plugin pytest-cio-load.")
     parser.add_argument("--version", action="version", version=f"pytest-cio-load {__version__}")
     chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.arguments(parser_of_it)
     said = parser.parse_args(arguments)
     try:
-        return COMMANDS[said.command].run(said)
+        return until_unread(lambda: COMMANDS[said.command].run(said))
     except (ValueError, OSError, RuntimeError) as error:
         print(f"cio-load {said.command}: {error}", file=sys.stderr)
         return 2
@@ -74,14 +79,21 @@ def _fake_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--site-id", default="fake-site-id", help="Site ID it takes (default: fake-site-id)")
     parser.add_argument("--api-key", default="fake-api-key", help="Track API key it takes (default: fake-api-key)")
     parser.add_argument("--app-key", default="fake-app-key", help="App API key it takes (default: fake-app-key)")
-    parser.add_argument(
-        "--limit", type=_read(units.rate, zero=False), default="100/s", help="Requests per second of its budget (default: 100/s)"
-    )
+    per_second = _read(_elsewhere("pipeline.commands.connecting", "requests_per_second"))
+    parser.add_argument("--limit", type=per_second, default="100/s", help="Requests per second of its budget (default: 100/s)")
     parser.add_argument("--over-budget", default="accept", help="What it does over the budget: accept (default), reject, throttle or drop")
     parser.add_argument(
         "--latency", type=_latency, default="40ms", help="How long answers take, such as 'lognormal(p50=40ms,p99=180ms)' (default: 40ms)"
     )
     parser.add_argument("--processing-lag", type=_read(units.duration), default="0s", help="Until the App API shows a change (default: 0s)")
+    parser.add_argument(
+        "--fail",
+        type=_failing,
+        action="append",
+        default=[],
+        metavar="STATUS@TIME+TIME[:SHARE]",
+        help="Answer so from a time on, counted from its start, for so long; 503@20s+10s, 400@0s+1m:10%%; may be given again",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of latency and ids (default: 0)")
     parser.add_argument("--for", dest="lasting", type=_read(units.duration), metavar="TIME", help="Stop after so long (default: at Ctrl-C)")
 
@@ -108,6 +120,55 @@ def _latency(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Requests that the fake is to answer with an error.
+
+    Attributes:
+        status: of the answer.
+        start, lasting: when, since it began to serve, and for how long; text such as "20s".
+        share: of requests, such as "10%".
+    """
+
+    status: int
+    start: str
+    lasting: str
+    share: str = "100%"
+
+    def arrange(self, script: Any) -> None:
+        """Have it happen in *script*, which is a fake, or what goes wrong with one. Raises UnitError for what makes no sense."""
+        script.at(self.start).fail(self.status, ratio=self.share, lasting=self.lasting)
+
+
+def _failing(text: str) -> Failing:
+    from pytest_cio_load.fake.faults import Faults
+
+    found = re.fullmatch(r"\s*([0-9]{3})@([^@+:]+)\+([^@+:]+)(?::([^@+:]+))?", text)
+    if found is None:
+        expected = "a status, when and for how long, such as 503@20s+10s, or 400@0s+1m:10% for a share of requests"
+        raise argparse.ArgumentTypeError(f"got {units.show_value(text)}, expected {expected}")
+    failing = Failing(int(found[1]), found[2].strip(), found[3].strip(), (found[4] or "100%").strip())
+    try:
+        failing.arrange(Faults())
+    except units.UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return failing
+
+
+def _begun(fake: ServedFake, failing: Sequence[Failing]) -> None:
+    """Arrange what is to fail, say it, and have its time count from now."""
+    from pytest_cio_load.fake.faults import Faults
+
+    script = Faults()
+    for each in failing:
+        each.arrange(fake)
+        each.arrange(script)
+    for line in script.describe():
+        print(line)
+    if failing:
+        fake.begin()
+
+
 def _fake(said: argparse.Namespace) -> int:
     from pytest_cio_load.fake.served import ServedFake
 
@@ -120,6 +181,7 @@ def _fake(said: argparse.Namespace) -> int:
             if said.ca_file:
                 ca_file = shutil.copy(ca_file, said.ca_file)
             print(f"with TLS: {url}  (trust {ca_file}: SSL_CERT_FILE, REQUESTS_CA_BUNDLE)")
+        _begun(fake, said.fail)
         ends = "Ctrl-C ends it." if said.lasting is None else f"It ends by itself after {units.show_duration(said.lasting)}."
         print(ends, flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -63,7 +63,8 @@ class Measurement:
 
     def __init__(self, contract: Contract, subject: Subject, clock: Clock) -> None:
         contract = with_delivery(contract) if subject.target in ("mock", "fake") else contract
-        contract = promising(contract, "lost", "count", "count==0") if subject.queued else contract
+        for name in ("lost", "dead_letters") if subject.queued else ():
+            contract = promising(contract, name, "count", "count==0")
         self.contract, self.subject, self.clock = contract, subject, clock
         self.recorder = Recorder(
             contract.declared,

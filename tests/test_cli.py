@@ -51,6 +51,25 @@ def test_a_fake_until_it_is_stopped(how: signal.Signals) -> None:
     assert (process.returncode, complaints) == (0, "")
 
 
+def test_an_outage_by_hand() -> None:
+    """What is to fail is said, and does from the beginning on, whenever the first request comes; a bare limit is per second."""
+    options = ["--fail", "503@0s+1h", "--fail", "400@2h+1m:10%", "--limit", "1000", "--latency", "0ms"]
+    process = subprocess.Popen([*COMMAND, "fake", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(4)]
+    authorization = {"authorization": "Basic " + b64encode(b"fake-site-id:fake-api-key").decode()}
+    with httpx.Client(base_url=lines[0].split()[4], trust_env=False, headers=authorization) as client:
+        status = client.put("/api/v1/customers/u1", json={}).status_code
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=30)
+    assert lines[1:] == [
+        "from 0s to 1h: every request answered 503\n",
+        "from 2h to 2h1m: 10% of requests answered 400\n",
+        "Ctrl-C ends it.\n",
+    ]
+    assert (status, process.returncode, complaints) == (503, 0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -59,6 +78,15 @@ def test_a_fake_until_it_is_stopped(how: signal.Signals) -> None:
         (["fake", "--limit", "5x"], "argument --limit: got '5x', expected a rate above 0 such as 80 (per second)"),
         (["fake", "--latency", "4q"], "argument --latency: got '4q', expected a latency such as '40ms'"),
         (["fake", "--processing-lag", "x"], "argument --processing-lag: got 'x', expected a duration"),
+        (["fake", "--limit", "-5"], "argument --limit: got '-5', expected a rate above 0"),
+        (
+            ["fake", "--fail", "503"],
+            "argument --fail: got '503', expected a status, when and for how long, such as 503@20s+10s, or 400@0s+1m:10% for a share",
+        ),
+        (["fake", "--fail", "200@0s+1s"], "argument --fail: got 200, expected a status from 400 to 599 such as 503"),
+        (["fake", "--fail", "503@soon+1s"], "argument --fail: got 'soon', expected a duration"),
+        (["fake", "--fail", "503@0s+0s"], "argument --fail: got '0s', expected a duration above 0"),
+        (["fake", "--fail", "503@0s+1s:200%"], "argument --fail: got '200%', expected a share above 0 and up to 1"),
         (["fake", "--for", "x"], "argument --for: got 'x', expected a duration"),
         (["fake", "--port", "x"], "argument --port: invalid int value: 'x'"),
     ],

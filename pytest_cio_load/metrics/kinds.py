@@ -72,6 +72,7 @@ BUILTIN: dict[str, Metric] = {
     "queue_depth": Metric(Kind.GAUGE, "", "jobs that are not settled, looked at every second"),
     "queue_age": Metric(Kind.GAUGE, "ms", "since the oldest waiting job was enqueued"),
     "drain_time": Metric(Kind.GAUGE, "ms", "last iteration to the last job settled"),
+    "retried": Metric(Kind.COUNTER, "", "tries of jobs that failed, counted, and were repeated"),
     "redelivered": Metric(Kind.COUNTER, "", "jobs taken again because their worker was killed"),
     "dead_letters": Metric(Kind.COUNTER, "", "jobs given up"),
     "lost": Metric(Kind.COUNTER, "", "jobs enqueued, and neither sent nor a dead letter at the end"),

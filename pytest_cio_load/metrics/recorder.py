@@ -141,6 +141,8 @@ class Recorder:
             self._counter("calls").add()
             self._trend(operation).record(latency)
             self._trend("paced").record(paced)
+            if operation == "enqueue":
+                return  # no request: what the workers sent is told by queue()
             self._trend("attempts").record(attempts * 1000)
             self._attempts += attempts
             cast("Gauge", self._live("amplification", BUILTIN["amplification"])).set(self._attempts / self._counter("calls").total)

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from pytest_cio_load.errors import CustomerIOError, InvalidOperation, ServerFailed
 from pytest_cio_load.pipeline.engines.engine import Consumer, Dead, Done, Settlement
 from pytest_cio_load.pipeline.fleet import Fleet
-from pytest_cio_load.pipeline.gates.gate import Gate, Grant, Kind, failure_of, pass_through
+from pytest_cio_load.pipeline.gates.gate import Gate, Grant, Kind, Phase, failure_of, pass_through
 from pytest_cio_load.pipeline.jobs import Job
 from pytest_cio_load.pipeline.policy import Policy, given_up
 
@@ -139,7 +139,10 @@ class Setting:
             was_sent = not isinstance(error, InvalidOperation)
             await self.told(gate.succeeded(grant) if was_sent else gate.give_back(grant))
             return Failed(error, is_outage=False, for_good=True)
+        was_closed = gate.state().phase is Phase.CLOSED
         is_outage = await self.told(gate.failed(grant, failure, key))
+        if was_closed and gate.state().phase is not Phase.CLOSED:
+            log.warning("the circuit is open, jobs wait: %s", error)
         if is_outage is None:
             # The gate cannot be told, and cannot say. A try is rather counted too seldom than lost.
             is_outage = failure.kind in (Kind.OUTAGE, Kind.LIMITED)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 5.0
 """Seconds that a gate waits for an answer."""
+
+_OTHERS, _SCANS, _SCANNED = 3, 20, 1_000
+"""Other queues that are named, and how many times how many keys are looked at for them, whatever the server holds."""
 
 
 def served(address: Address) -> tuple[Embedded | None, Address]:
@@ -61,6 +64,22 @@ class RedisQueue(BullMQEngine):
         finally:
             if self._server is not None:
                 await asyncio.to_thread(self._server.stop)
+
+    async def others(self) -> list[str]:
+        """Names of other queues of this package on the server: of a few, found among its first keys. Raises QueueUnavailable."""
+        before, after = self._names.own("form").split(f":{self.name}:")
+        found: set[str] = set()
+        cursor = 0
+
+        async def some() -> Any:
+            return await self._link.client.scan(cursor, f"{before}:*:{after}", _SCANNED)
+
+        for _ in range(_SCANS):
+            cursor, keys = await self._link.ask(some)
+            found |= {key.removeprefix(f"{before}:").removesuffix(f":{after}") for key in keys} - {self.name}
+            if not cursor or len(found) >= _OTHERS:
+                break
+        return sorted(found)[:_OTHERS]
 
 
 class OwnGate(SharedGate):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pytest_cio_load.errors import near_miss
+from pytest_cio_load.pipeline.engines.embedded_folder import FOLDER
 from pytest_cio_load.pipeline.engines.engine import DEFAULT_QUEUE, SHARDS, Engine, check_queue_name
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "embedded:"
 """Where jobs are unless told otherwise."""
-
-FOLDER = Path(".cio-load") / "queue"
-"""Where the bundled Valkey keeps its data unless told otherwise, under the current directory."""
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -104,7 +102,7 @@ def read_address(url: str) -> Address:
         return Address(kind, "this process's memory")
     if kind is Kind.EMBEDDED:
         folder = Path(rest.removeprefix("//")) if rest.strip("/") else FOLDER
-        return Address(kind, f"embedded Valkey in {folder}", folder=folder)
+        return Address(kind, f"embedded Valkey in {folder.absolute()}", folder=folder)
     if not rest.startswith("//") or not rest.strip("/"):
         example = {Kind.KAFKA: "kafka://127.0.0.1:9092"}.get(kind, f"{scheme}://127.0.0.1:6379")
         raise ValueError(f"queue url: got '{scheme}:' without a server; expected its host and port; try '{example}'")
@@ -138,7 +136,9 @@ def _kafka(rest: str) -> Address:
     servers = servers.strip("/")
     listed = [each for each in servers.split(",") if each]
     if not listed or any(not _is_server(each) for each in listed):
-        raise ValueError("queue url: got a 'kafka:' URL that cannot be read; expected kafka://HOST:PORT,HOST:PORT; try 'kafka://127.0.0.1:9092'")
+        raise ValueError(
+            "queue url: got a 'kafka:' URL that cannot be read; expected kafka://HOST:PORT,HOST:PORT; try 'kafka://127.0.0.1:9092'"
+        )
     security = dict(parse_qsl(query))
     if who:
         user, _, password = who.partition(":")

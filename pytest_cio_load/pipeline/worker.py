@@ -20,6 +20,7 @@ from pytest_cio_load.pipeline.batch_crew import BatchCrew, Batching
 from pytest_cio_load.pipeline.crew import Crew, Figures, Setting
 from pytest_cio_load.pipeline.engines.engine import Again, Back, Dead, Delivery, Engine, Settlement
 from pytest_cio_load.pipeline.fleet import Fleet
+from pytest_cio_load.pipeline.gates.gate import Phase as Circuit
 from pytest_cio_load.pipeline.jobs import Job, NotAJob, read
 from pytest_cio_load.pipeline.lanes import Lanes
 from pytest_cio_load.pipeline.policy import Policy, together
@@ -32,9 +33,7 @@ CONCURRENCY = 10
 GRACE = 25.0
 """Seconds that what is being sent gets to end, once a worker was asked to stop: less than the 30 s that Kubernetes gives a pod."""
 
-_AHEAD = 10
-_IDLE = 1.0
-_RETRY = 0.5
+_AHEAD, _IDLE, _RETRY = 10, 1.0, 0.5
 
 log = logging.getLogger("pytest_cio_load.pipeline")
 
@@ -194,11 +193,14 @@ class Worker:
             if most <= 0:
                 await self._changed.wait()
                 continue
+            if self._level and any(gate.state().phase is Circuit.OPEN for gate in self.fleet.gates):
+                await asyncio.sleep(_RETRY)  # a suspect that only waits at a gate must not be charged with the next kill
+                continue
             try:
                 deliveries = await self.consumer.take(most, _IDLE)
-            except QueueMismatch:
-                raise
             except QueueError as error:
+                if isinstance(error, QueueMismatch):
+                    raise
                 await self._lost(error)
             else:
                 self._go_on()

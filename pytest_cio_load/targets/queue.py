@@ -216,10 +216,12 @@ class QueueUnderTest(Calls):
             "queue_depth": [depth for depth, _ in self._depths],
             "queue_age": [round(age * 1000, 3) for _, age in self._depths],
             "drain_time": [round(drained * 1000, 3)],
+            "retried": totals.retried,
             "redelivered": totals.redelivered,
             "dead_letters": totals.dead,
             "lost": unsettled,
             "duplicates": self._target.duplicates(),
+            **({"amplification": [self._target.requests() / stored]} if (stored := self.producer.counts.stored) else {}),
         }
 
     async def close(self) -> None:

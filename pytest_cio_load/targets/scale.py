@@ -58,10 +58,11 @@ class ScaleUnderTest:
         """What an autoscaler makes of *traffic*.
 
         Args:
-            hpa: the path of a manifest, for which the extra ``k8s`` is needed, or the autoscaler as a value.
+            hpa: the path of a manifest of a HorizontalPodAutoscaler or a KEDA ScaledObject, for which the extra ``k8s`` is needed, or
+                either as a value.
             traffic: ``[("10m", 50), ("5m", (50, 400))]``, ``"10m:50,5m:50..400"``, or the path of a CSV file of timestamps and rates.
             replicas: pods at the beginning; the least there may be when None.
-            meanings: what metrics tell ("depth", "age", "served"), by their names, where names alone do not say.
+            meanings: what metrics and triggers tell ("depth", "age", "served"), by their names, where these do not say it themselves.
             pipeline: fields of `scaling.model.pipeline.Pipeline`, with units where they have any: ``limit="100/s"``, ``rtt="120ms"``,
                 ``per_pod=80``, ``batch=50``, ``workspaces=4``.
 
@@ -128,15 +129,15 @@ def scale_run(keywords: Mapping[str, object], *, root: Path | None = None) -> tu
 
 
 def _scaler(given: object, root: Path) -> Hpa | ScaledObject:
-    """Raises ValueError for what is neither a path nor an autoscaler; see :func:`read_hpa` for files."""
+    """Raises ValueError for what is neither a path nor an autoscaler; see :func:`read_scaler` for files."""
     if isinstance(given, Hpa | ScaledObject):
         return given
     if not isinstance(given, str | Path):
         got = show_value(given)
         raise ValueError(f"hpa: got {got}; expected the path of a manifest, an Hpa or a ScaledObject; try 'k8s/hpa.yaml'")
-    from pytest_cio_load.scaling.manifests.reading import read_hpa
+    from pytest_cio_load.scaling.manifests.reading import read_scaler
 
-    return read_hpa(root / given)
+    return read_scaler(root / given)
 
 
 def _arriving(given: Any, root: Path) -> Traffic:

@@ -226,6 +226,10 @@ class Target:
         """Whom the calls go to."""
         return self._workspaces
 
+    def requests(self) -> int:
+        """Requests that arrived at the fake; those that were sent, to a server."""
+        return self.fake.requests if self._is_ours else self._sent
+
     def duplicates(self) -> int:
         """Events that the fake had already when they arrived; 0 for a server, which cannot be asked."""
         return self.fake.duplicates() if self._is_ours else 0

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import select
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from fractions import Fraction
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 QUEUE_URL = "CIO_QUEUE_URL"
 """The environment's name for the URL of the queue."""
 
-DONE, SOME_FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: done; done, and some of it failed; a mistake in the arguments, or the queue cannot be reached; Ctrl-C."""
+DONE, SOME_FAILED, MISTAKE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+"""Exit codes: done; done, and some of it failed; a mistake in the arguments, or the queue cannot be reached; Ctrl-C; nobody reads what is
+printed any more, as in ``cio-load … | head``."""
 
 T = TypeVar("T")
 
@@ -102,14 +105,45 @@ def in_loop(work: Callable[[], Awaitable[T]]) -> T:
 
 
 def told(command: str, work: Callable[[], int]) -> int:
-    """The exit code of *work*; 2, and one line on standard error, for what it raises on purpose; 130 for Ctrl-C."""
+    """The exit code of *work*; 2, and one line on standard error, for what it raises on purpose; 130 for Ctrl-C; see `until_unread`."""
     try:
-        return work()
+        return until_unread(work)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (CioLoadError, ValueError, OSError, ImportError) as error:
         print(f"cio-load {command}: {error}", file=sys.stderr)
         return MISTAKE
+
+
+def until_unread(work: Callable[[], int]) -> int:
+    """The exit code of *work*, and everything that it printed is on its way; 141, and not a word, as soon as nobody reads it any more."""
+    try:
+        try:
+            return work()
+        finally:
+            if sys.stdout:  # None where it was closed before the command began
+                sys.stdout.flush()
+    except BrokenPipeError:
+        if not _is_unread():
+            raise
+        # What is left in the buffer would be written when the interpreter ends, and be an error once more.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return UNREAD
+
+
+def _is_unread() -> bool:
+    """Whether standard output leads to nobody; a pipe may as well have broken that leads to a server."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:
+        return False
+    if not hasattr(select, "poll"):
+        return True
+    look = select.poll()
+    look.register(output, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
 
 
 def workspace_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +152,7 @@ def workspace_arguments(parser: argparse.ArgumentParser) -> None:
     add("--live", action="store_true", help="Real workspaces are meant; needed for any address but loopback")
     add("--url", help="Server in place of the region's: on loopback, or one of Customer.io's hosts")
     add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
-    add("--rate", type=reading(units.rate, zero=False), help="Requests per second of each workspace, by all workers (default: 100/s)")
+    add("--rate", type=reading(requests_per_second), help="Requests/s of each workspace, by all workers: 80, 4800/m (default: 100/s)")
 
 
 def workspaces_of(said: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Workspace, ...]:
@@ -162,6 +196,12 @@ def reading(reader: Callable[..., Any], **how: Any) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return read
+
+
+def requests_per_second(text: str) -> Fraction:
+    """A rate above 0; a bare number is per second. Raises UnitError."""
+    bare = text.strip()
+    return units.rate(f"{bare}/s" if bare.isascii() and bare.replace(".", "", 1).isdigit() else text, zero=False)
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

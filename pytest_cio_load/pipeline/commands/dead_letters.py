@@ -1,8 +1,8 @@
 """``cio-load dead-letters list|replay|discard|export``: what was given up, without showing whom it is about.
 
-    0   done
-    1   some ids were not found, or some letters have no form as a line
-    2   a mistake in the arguments, or the queue cannot be reached
+0   done
+1   some ids were not found, or some letters have no form as a line
+2   a mistake in the arguments, or the queue cannot be reached
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, SOME_FAILED, queue_arguments, told, whole, with_queue
+from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, SOME_FAILED, address_of, queue_arguments, told, whole, with_queue
+from pytest_cio_load.pipeline.commands.unused import is_unused, said_of_unused
 from pytest_cio_load.units import show_duration
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def _chosen_on_purpose(said: argparse.Namespace) -> Choice:
 
 
 def _list(said: argparse.Namespace) -> int:
+    address, nothing = address_of(said), [f"{said.queue}: no dead letters"]
+
     async def gathered(engine: Engine) -> tuple[list[DeadLetter], bool]:
         from pytest_cio_load.pipeline.deadletters import chosen
 
@@ -76,6 +79,8 @@ def _list(said: argparse.Namespace) -> int:
             if len(found) == said.limit:
                 return found, True
             found.append(letter)
+        if not found and is_unused(address, await engine.depth(), await engine.totals()):
+            nothing.append(await said_of_unused(engine, address))
         return found, False
 
     letters, are_more = with_queue(said, gathered)
@@ -85,7 +90,7 @@ def _list(said: argparse.Namespace) -> int:
     elif letters:
         print(table(letters, time.time(), shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
     else:
-        print(f"{said.queue}: no dead letters", file=sys.stderr)
+        print("; ".join(nothing), file=sys.stderr)
     if are_more:
         print(f"there are more than {said.limit:,}: --limit shows more of them", file=sys.stderr)
     return DONE

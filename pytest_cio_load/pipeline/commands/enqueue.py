@@ -1,8 +1,4 @@
-"""``cio-load enqueue FILE``: put a file's operations into a queue.
-
-    0   every line was stored
-    1   some lines were bad, or were shed or refused by a full queue
-    2   a mistake in the arguments or the file, or the queue cannot be reached
+"""``cio-load enqueue FILE``: put a file's operations into a queue. See `EXITS` for the exit code.
 
 A line of a file always gets the same ids, so whoever is interrupted runs the same command again, and what is stored already is not stored
 twice: as long as the queue remembers its jobs, and Customer.io the ids of events.
@@ -16,13 +12,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.errors import InvalidOperation, QueueError, QueueFull
-from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, queue_arguments, told, whole, with_queue
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, address_of, queue_arguments, told, whole, with_queue
+from pytest_cio_load.pipeline.sending.line_help import show_lines
 from pytest_cio_load.units import show_count, show_duration
 
 if TYPE_CHECKING:
@@ -32,6 +30,13 @@ if TYPE_CHECKING:
     from pytest_cio_load.pipeline.sending.lines import LineIds
     from pytest_cio_load.pipeline.sending.sources import Line, Source
 
+EXITS = {
+    0: "every line was stored",
+    1: "some lines were bad, or were shed or refused by a full queue",
+    2: "a mistake in the arguments or the file, or the queue cannot be reached",
+}
+"""What the exit code says."""
+
 _SHOWN = 20
 """Bad lines that are printed."""
 
@@ -39,6 +44,7 @@ _SHOWN = 20
 def enqueue_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``cio-load enqueue``."""
     add = parser.add_argument
+    show_lines(parser, EXITS)
     add("file", metavar="FILE", help="JSON lines, CSV (either may be .gz) or Parquet; - for standard input")
     add("--format", choices=("jsonl", "csv", "parquet"), help="Of the file (default: by its name; of standard input: jsonl)")
     queue_arguments(parser)
@@ -67,11 +73,41 @@ class Read:
     shown: list[str] = field(default_factory=list)
 
 
+class Tally:
+    """Counts, by the queue's own count, how many jobs are new; when others enqueue meanwhile, theirs are taken for ours.
+
+    Args:
+        engine: of a queue that counts for all processes together; None for another.
+
+    Attributes:
+        added: jobs that the queue counted in between; None when that is not known.
+    """
+
+    def __init__(self, engine: Engine | None) -> None:
+        self.added: int | None = None
+        self._engine, self._before = engine, -1
+
+    async def begin(self) -> None:
+        """Before the first job; nothing the second time. Raises QueueError."""
+        if self._engine is not None and self._before < 0:
+            self._before = (await self._engine.totals()).enqueued
+
+    async def end(self) -> None:
+        """After the last job. A queue that cannot be reached any more leaves it unknown: what was stored was stored."""
+        if self._engine is not None and self._before >= 0:
+            with suppress(QueueError):
+                self.added = max(0, (await self._engine.totals()).enqueued - self._before)
+
+
 def _enqueue(said: argparse.Namespace) -> int:
+    from pytest_cio_load.pipeline.opening import Kind
     from pytest_cio_load.pipeline.sending.lines import LineIds
     from pytest_cio_load.pipeline.sending.sources import STDIN, open_source
 
     source = open_source(said.file, said.format)
+    if address_of(said).kind is Kind.MEMORY:
+        got = "memory:, which is gone when this command ends"
+        raise ValueError(f"queue url: got {got}; expected a queue that outlives it; try 'embedded:'")
     if said.file == STDIN or said.again:
         ids = LineIds(token_bytes(16), int(time.time() * 1000))
     else:
@@ -86,22 +122,29 @@ async def _stored(said: argparse.Namespace, engine: Engine, source: Source, ids:
     of_jobs: Iterator[str] = iter(())
     producer = Producer(engine, max_depth=said.max_depth, when_full=said.when_full, new_id=lambda: next(of_jobs))
     read, began, lines = Read(), time.monotonic(), source.lines()
+    tally = Tally(engine if address_of(said).kind.counts_together else None)
     full = ""
+
+    def summary() -> str:
+        return _summary(source, producer, read, tally, time.monotonic() - began) + f", {address_of(said).shown}"
+
     try:
         # Reading may wait, for standard input and for disks: not in the loop, which has connections to keep.
         while group := await asyncio.to_thread(_group, source, lines, ids, read):
             of_jobs = iter([job for job, _ in group])
             _show(source, read)
+            await tally.begin()
             await producer.enqueue_many([operation for _, operation in group])
     except QueueFull as error:
         full = str(error)
     except QueueError as error:
-        print(_summary(source, producer, read, time.monotonic() - began), file=sys.stderr)
+        print(summary(), file=sys.stderr)
         raise type(error)(f"{error}; run the same command again, and no line is stored twice") from None
+    await tally.end()
     _show(source, read)
     if read.bad > _SHOWN:
         print(f"… and {read.bad - _SHOWN:,} more", file=sys.stderr)
-    print(_summary(source, producer, read, time.monotonic() - began))
+    print(summary())
     if full:
         print(full, file=sys.stderr)
     return SOME_FAILED if full or read.bad or producer.counts.shed else DONE
@@ -131,10 +174,13 @@ def _show(source: Source, read: Read) -> None:
     read.shown.clear()
 
 
-def _summary(source: Source, producer: Producer, read: Read, seconds: float) -> str:
+def _summary(source: Source, producer: Producer, read: Read, tally: Tally, seconds: float) -> str:
     counts = producer.counts
     rate = counts.stored / seconds if seconds > 0 else 0.0
-    parts = [f"{show_count(counts.stored)} stored in {show_duration(round(seconds, 1))} ({show_count(rate)}/s)"]
+    stored = f"{show_count(counts.stored)} stored"
+    if tally.added is not None and tally.added < counts.stored:
+        stored = f"{show_count(tally.added)} new, {show_count(counts.stored - tally.added)} were there already,"
+    parts = [f"{stored} in {show_duration(round(seconds, 1))} ({show_count(rate)}/s)"]
     others = ((read.bad, "bad"), (counts.shed, "shed"), (counts.refused, "refused"))
     parts += [f"{show_count(count)} {word}" for count, word in others if count]
     if counts.waited >= 1:

@@ -40,6 +40,7 @@ REPORT_EVERY = 0.5
 """Seconds between two reports of a process to the one that started it."""
 
 _LOOK_EVERY = 0.25
+_ASK_AGAIN = 1.0
 _AT_ONCE = 2.0
 
 log = logging.getLogger("pytest_cio_load.pipeline")
@@ -92,9 +93,12 @@ async def meanwhile(*works: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # More than once: on Python 3.11 a library that waits in wait_for may swallow a cancellation.
+        left = set(tasks)
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=_ASK_AGAIN)
 
 
 def _told(task: asyncio.Task[object]) -> None:

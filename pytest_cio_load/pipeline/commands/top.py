@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_cio_load.errors import CioLoadError
 from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, address_of, queue_arguments, told, with_queue
+from pytest_cio_load.pipeline.commands.unused import is_unused, said_of_unused
 
 if TYPE_CHECKING:
     from pytest_cio_load.pipeline.engines.engine import Engine
@@ -45,7 +46,7 @@ def _run(said: argparse.Namespace) -> int:
         return DONE
 
 
-async def look(engine: Engine, watch: Watch, history: History) -> None:
+async def look(engine: Engine, address: Address, watch: Watch, history: History) -> None:
     """Ask the queue, and have what it answers remembered."""
     from pytest_cio_load.pipeline.deadletters import operation_name
     from pytest_cio_load.pipeline.engines.engine import State
@@ -56,6 +57,8 @@ async def look(engine: Engine, watch: Watch, history: History) -> None:
     history.add(figures, watch.trouble)
     if figures is None:
         return
+    unused = is_unused(address, figures.depth, figures.totals)
+    history.note = (history.note or await said_of_unused(engine, address)) if unused else ""
     dead = figures.count(State.FAILED)
     if before is not None and (before.totals.dead, before.count(State.FAILED)) == (figures.totals.dead, dead):
         return
@@ -75,10 +78,10 @@ async def _once(engine: Engine, address: Address) -> int:
     from pytest_cio_load.pipeline.health.watching import Watch
 
     watch, history = Watch(engine, every=_FRESH), History(counted=address.kind.counts_together)
-    await look(engine, watch, history)
+    await look(engine, address, watch, history)
     if not history.trouble:
         await asyncio.sleep(EVERY)
-        await look(engine, watch, history)
+        await look(engine, address, watch, history)
     if history.trouble:
         print(f"cio-load top: {history.trouble}", file=sys.stderr)
         return MISTAKE
@@ -96,6 +99,6 @@ async def _live(engine: Engine, address: Address) -> int:
     watch, history = Watch(engine, every=_FRESH), History(counted=address.kind.counts_together)
     with Live(frame(history, address.shown, time.time()), console=Console(), screen=True, auto_refresh=False) as live:
         while True:
-            await look(engine, watch, history)
+            await look(engine, address, watch, history)
             live.update(frame(history, address.shown, time.time()), refresh=True)
             await asyncio.sleep(EVERY)

@@ -57,12 +57,14 @@ class History:
         moments: figures of the last minute, the latest at the end.
         trouble: why there are none now, or "".
         letters: the newest dead letters, the newest first, each with its operation's name.
+        note: what else is to be said of the queue, or "".
         counted: whether the queue counts what becomes of jobs; what it does not count is not shown.
     """
 
     moments: deque[QueueFigures] = field(default_factory=lambda: deque(maxlen=KEPT))
     trouble: str = ""
     letters: Sequence[tuple[str, DeadLetter]] = ()
+    note: str = ""
     counted: bool = True
 
     def add(self, figures: QueueFigures | None, trouble: str = "") -> None:
@@ -104,6 +106,8 @@ def frame(history: History, place: str, now: float) -> RenderableType:
     parts: list[RenderableType] = [_head(figures, place, now)]
     if history.trouble:
         parts.append(Text(f"what is shown is old: {history.trouble}", style="bold red"))
+    if history.note:
+        parts.append(Text(history.note, style="bold yellow"))
     parts += [Text(""), _depths(history), Text(""), _flow(history), Text(""), _since(figures, counted=history.counted)]
     if history.letters:
         parts += [Text(""), _dead(history.letters, now)]
@@ -112,7 +116,7 @@ def frame(history: History, place: str, now: float) -> RenderableType:
 
 def _head(figures: QueueFigures, place: str, now: float) -> RenderableType:
     head = Table.grid(expand=True)
-    head.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    head.add_column(ratio=1, overflow="fold")
     head.add_column(justify="right", no_wrap=True)
     clock = time.strftime("%H:%M:%S", time.localtime(now))
     head.add_row(Text.assemble((figures.queue, "bold"), "  ", (place, "dim")), Text(clock, style="dim"))
@@ -148,14 +152,20 @@ def _flow(history: History) -> RenderableType:
         rate = None if rates is None else getattr(rates, attribute)
         shown = "-" if rate is None else f"{rate:,.1f}/s"
         grid.add_row(word, Text(shown, style="bold"), _spark([getattr(step, attribute) or 0.0 for step in steps if step is not None]))
-    minute = latency_between(history.moments[0], figures) if len(history.moments) > 1 else {}
-    latency, of_what = (minute, "in the last minute") if minute else (dict(figures.totals.latency), "since it began")
+    lately = latency_between(history.moments[0], figures) if len(history.moments) > 1 else {}
+    latency, of_what = (lately, _span(history)) if lately else (dict(figures.totals.latency), "since it began")
     lines = [] if history.counted else [_changes(rates)]
     lines += [_ends(figures, rates), f"the oldest waits {figures.age:.1f} s" if figures.age else "nothing waits"]
     if latency:
         percentiles = "   ".join(f"p{percent} {_ms(percentile(latency, percent))}" for percent in (50, 95, 99))
         lines += ["", f"latency   {percentiles}", f"          of {show_count(sum(latency.values()))} jobs {of_what}"]
     return Group(*([grid] if history.counted else []), *(Text(line) for line in lines))
+
+
+def _span(history: History) -> str:
+    """How long has been watched."""
+    seconds = max(1, round(history.moments[-1].at - history.moments[0].at))
+    return "in the last minute" if seconds == KEPT - 1 else f"in the last {show_duration(seconds)}"
 
 
 def _changes(rates: Rates | None) -> str:

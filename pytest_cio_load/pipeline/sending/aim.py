@@ -54,6 +54,9 @@ def _check_aim(url: str | None, region: Region, live: bool) -> None:
         return
     hosts = [each.track_host for each in Region]
     if url is not None and not _is_customer_io(url, hosts):
+        for scheme in ("http://", "https://") if "://" not in url else ():
+            if problem_with(scheme + url) is None or _is_customer_io(scheme + url, hosts):
+                raise ValueError(f"url: got one without a scheme; expected {scheme} at its beginning; add {scheme}")
         # Nothing of the url is shown: there may be a password in it.
         raise ValueError(f"url: got another address; expected a server on loopback, or https://{' or https://'.join(hosts)}; check it")
     if not live:

@@ -1,9 +1,4 @@
-"""``cio-load send FILE``: its arguments, and what it says of its end. The exit code is
-
-    0   every line was accepted
-    1   some lines failed; the summary names the file that says which
-    2   a mistake in the arguments or the file
-    3   it ended before the last line, and can be resumed
+"""``cio-load send FILE``: its arguments, and what it says of its end. See `EXITS` for the exit code.
 
 Heavy modules are imported when it is run.
 """
@@ -12,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_cio_load import units
+from pytest_cio_load.pipeline.commands.connecting import reading, requests_per_second
+from pytest_cio_load.pipeline.sending.line_help import show_lines
 
 if TYPE_CHECKING:
     from pytest_cio_load.pipeline.sending.journal import Notes
@@ -23,6 +19,14 @@ if TYPE_CHECKING:
     from pytest_cio_load.pipeline.sending.sources import Source
 
 DONE, SOME_FAILED, STOPPED = 0, 1, 3
+EXITS = {
+    0: "every line was accepted",
+    1: "some lines failed; the summary names the file that says which",
+    2: "a mistake in the arguments or the file",
+    3: "it ended before the last line, and can be resumed",
+}
+"""What the exit code says."""
+
 _SHOWN = 20
 """Bad lines that a check prints."""
 
@@ -30,6 +34,7 @@ _SHOWN = 20
 def send_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``cio-load send``."""
     add = parser.add_argument
+    show_lines(parser, EXITS)
     add("file", metavar="FILE", help="JSON lines, CSV (either may be .gz) or Parquet; - for standard input")
     add("--format", choices=("jsonl", "csv", "parquet"), help="Of the file (default: by its name; of standard input: jsonl)")
     add("--check", action="store_true", help="Only say which lines are bad; send and write nothing")
@@ -43,10 +48,10 @@ def send_arguments(parser: argparse.ArgumentParser) -> None:
     add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
     add("--site-id", help="Of the workspace (default: CIO_SITE_ID)")
     add("--api-key-file", metavar="FILE", help="Holds the Track API key (default: CIO_TRACK_API_KEY)")
-    add("--rate", type=_read(units.rate, zero=False), help="Requests per second; each is a batch (default: 100/s)")
+    add("--rate", type=reading(requests_per_second), help="Requests per second, such as 80 or 4800/m; each is a batch (default: 100/s)")
     add("--batch", type=_count, default=1_000, metavar="N", help="Lines per request at most (default: 1000)")
     add("--in-flight", type=_count, default=4, metavar="N", help="Requests under way at once (default: 4)")
-    add("--give-up-after", type=_read(units.duration), default="10m", metavar="TIME", help="How long an outage may last (default: 10m)")
+    add("--give-up-after", type=reading(units.duration), default="10m", metavar="TIME", help="How long an outage may last (default: 10m)")
     add("--quiet", action="store_true", help="Show no progress")
 
 
@@ -66,16 +71,6 @@ def send(said: argparse.Namespace) -> int:
         return _sent(said, source, notes, how)
     finally:
         notes.close()
-
-
-def _read(reader: Callable[..., Any], **how: Any) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            return float(reader(text, **how))
-        except units.UnitError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 def _count(text: str) -> int:

@@ -23,8 +23,8 @@ from pytest_cio_load.pipeline.sending.sources import STDIN, Source
 from pytest_cio_load.pipeline.sending.tracker import Place
 
 SUFFIX = ".cio-load"
-VERSION = 1
-_HEAD_BYTES = 1 << 16
+VERSION = 2
+_END_BYTES = 1 << 16
 _BOTH_WAYS = "go on with --resume, or send every line again, as new, with --restart"
 
 
@@ -33,7 +33,7 @@ class Progress:
     """What is known of a run.
 
     Attributes:
-        file: what tells that the input is the one it was: format, size, time of change, a hash of its beginning.
+        file: what tells that the input is the one it was: format, size, a hash of its beginning and its end.
         workspace: a hash of where it is sent, and as whom.
         run: names the run, for the ids of its events; hexadecimal.
         began_ms: unix milliseconds of its beginning.
@@ -57,12 +57,29 @@ class Progress:
 
 
 def fingerprint(source: Source) -> tuple[str, ...]:
-    """What tells a file from a changed one. Of standard input only the format is known: its lines are taken as they come."""
+    """What tells a file from a changed one, wherever it is copied: format, size in bytes, a hash of its first and last 64 KiB.
+
+    Of standard input only the format is known: its lines are taken as they come.
+    """
     if source.path == STDIN:
         return (source.format,)
     with open(source.path, "rb") as file:
-        head, status = file.read(_HEAD_BYTES), os.fstat(file.fileno())
-    return source.format, str(status.st_size), str(status.st_mtime_ns), sha256(head).hexdigest()
+        size = os.fstat(file.fileno()).st_size
+        ends = sha256(file.read(_END_BYTES))
+        file.seek(max(0, size - _END_BYTES))
+        ends.update(file.read(_END_BYTES))
+    return source.format, str(size), ends.hexdigest()
+
+
+def difference(known: tuple[str, ...], now: tuple[str, ...]) -> str:
+    """In which way a file is not the one that a journal knows, by the fingerprints of both."""
+    if len(known) != len(now):
+        return "standard input in place of a file" if len(now) == 1 else "a file in place of standard input"
+    if known[0] != now[0]:
+        return f"format {now[0]} in place of {known[0]}"
+    if known[1] != now[1]:
+        return f"{int(now[1]):,} bytes in place of {int(known[1]):,}"
+    return "another content at its beginning or its end"
 
 
 def new_progress(source: Source, workspace: str) -> Progress:
@@ -162,8 +179,8 @@ class Journal:
             state = "finished" if known.finished else "was broken off"
             got = f"one of a run that {state} ({known.accepted:,} lines accepted, {known.failed:,} failed)"
             raise ValueError(f"journal: got {got} in {str(self._folder)!r}; expected none; {_BOTH_WAYS}")
-        if known.file != fingerprint(source):
-            got = f"one of another state of {source.path!r}"
+        if known.file != (now := fingerprint(source)):
+            got = f"one of another state of {source.path!r}, which has {difference(known.file, now)}"
             raise ValueError(f"journal: got {got}; expected the file as it was; put it back, or --restart")
         if known.workspace != workspace:
             raise ValueError("journal: got one of another workspace; expected the site id and url of its first run; use them, or --restart")

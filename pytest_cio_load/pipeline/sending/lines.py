@@ -14,6 +14,28 @@ from pytest_cio_load.errors import InvalidOperation, near_miss
 
 EVENTS = ("track", "page", "screen")
 _EXPECTED = 'expected {"type", "action", "identifiers", …} or {"type", "userId", "data"}'
+_VERSION_2 = ("person", "object", "delivery")
+"""Types of version 2 of the Track API, which say in ``action`` what is asked for."""
+
+_KEYS = ("type", "userId", "data")
+_EVENT_KEYS = ("name", "id", "timestamp")
+_DEVICE_KEYS = ("id", "platform", "last_used", "attributes")
+_MEANT = {
+    **dict.fromkeys(("traits", "attributes", "properties", "payload", "body"), "data"),
+    **dict.fromkeys(("event", "eventName", "event_name"), "name"),
+    **dict.fromkeys(("user_id", "userid", "userID", "customerId", "customer_id", "identifier"), "userId"),
+    **dict.fromkeys(("time", "ts", "created_at", "createdAt"), "timestamp"),
+    **dict.fromkeys(("messageId", "message_id", "ulid"), "id"),
+    "token": "id",
+    "lastUsed": "last_used",
+}
+"""What other tools call a key."""
+
+_OF_JOBS = ("v", "enqueuedAt", "method", "path")
+
+_NAMED, _SHOWN = 3, 30
+"""Unknown keys that are named, and how many letters of each."""
+
 _RFC, _CROCKFORD = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_CROCKFORD = bytes.maketrans(_RFC, _CROCKFORD)
 
@@ -59,20 +81,47 @@ def operation_of(line: object, new_id: NewId) -> Operation:
             reason = "got a report about a delivery, which counts whenever it is sent; expected what may be sent again; call report_push"
             raise InvalidOperation("report_push", reason)
         return operation
-    kind, person = line.get("type"), line.get("userId")
-    if "userId" not in line or not isinstance(kind, str):
-        missing = "type" if not isinstance(kind, str) else "action" if "identifiers" in line else "userId"
-        raise InvalidOperation("line", f"got an object without {missing}; {_EXPECTED}; add {missing}")
-    build = _SHORT.get(kind)
-    if build is None:
-        hint = near_miss(kind, _SHORT) or f"try {'track'!r}"
-        raise InvalidOperation("line", f"type: got {kind[:30]!r}; expected {', '.join(_SHORT)}; {hint}")
-    data = line.get("data")
+    kind, person, data = _kind_of(line), line.get("userId"), line.get("data")
+    build = _SHORT[kind]
+    _check_keys(kind, line, (*_KEYS, *_EVENT_KEYS) if kind in EVENTS else _KEYS, 'move it into "data"')
     if data is not None and not isinstance(data, dict):
         raise InvalidOperation(kind, f"data: got {_kind(data)}; expected an object; write {{…}}, or leave it out")
     # A number is how many producers write an id.
     who = str(person) if isinstance(person, int) and not isinstance(person, bool) else person
     return build(kind, who, data or {}, line, new_id)
+
+
+def _kind_of(line: Mapping[str, Any]) -> str:
+    """What a line of the short form asks for. Raises InvalidOperation when it does not say that, or not about whom."""
+    kind = line.get("type")
+    if not isinstance(kind, str):
+        raise InvalidOperation("line", f"got an object without type; {_EXPECTED}; add type, such as identify or track")
+    if kind in _VERSION_2 or "identifiers" in line:
+        raise InvalidOperation("line", f"got an object without action; {_EXPECTED}; add action")
+    if kind not in _SHORT:
+        hint = near_miss(kind, _SHORT) or "write one of these"
+        raise InvalidOperation("line", f"type: got {kind[:_SHOWN]!r}; expected {', '.join(_SHORT)}; {hint}")
+    if "userId" not in line:
+        other = next((key for key in line if _MEANT.get(key) == "userId" or key in ("id", "email")), None)
+        hint = f'write "userId" for {other!r}' if other else "add userId"
+        raise InvalidOperation("line", f"got an object without userId; {_EXPECTED}; {hint}")
+    return kind
+
+
+def _check_keys(kind: str, got: Mapping[str, Any], known: tuple[str, ...], otherwise: str) -> None:
+    """Raise InvalidOperation unless all keys are known: what stands under another one would be lost. *otherwise*: what to do with it."""
+    unknown = [key for key in got if key not in known]
+    if not unknown:
+        return
+    first, meant = unknown[0], _MEANT.get(unknown[0])
+    free = [key for key in known if key not in got]
+    if first in _OF_JOBS:
+        hint = "leave it out: only jobs in a queue have it"
+    else:
+        hint = f'write "{meant}" for {first[:_SHOWN]!r}' if meant in free else near_miss(first, free) or otherwise
+    more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+    names = ", ".join(repr(key[:_SHOWN]) for key in unknown[:_NAMED]) + more
+    raise InvalidOperation(kind, f"got unknown key{'s' * (len(unknown) > 1)} {names}; expected {', '.join(known)}; {hint}")
 
 
 def name_of(operation: Operation) -> str:
@@ -101,12 +150,18 @@ def _bare(kind: str, person: Any, data: dict[str, Any], line: Mapping[str, Any],
 def _event(kind: str, person: Any, data: dict[str, Any], line: Mapping[str, Any], new_id: NewId) -> Operation:
     # The name, and what belongs to it, stands in `data`, or beside it.
     event = line if "name" in line else data
+    if event is data and "name" in data:
+        _check_keys(kind, data, (*_EVENT_KEYS, "data"), 'write "name" beside "data" when this is the event\'s data')
+        beside = next((key for key in _EVENT_KEYS if key in line), None)
+        if beside is not None:
+            reason = f'got {beside!r} beside "data" and the name in it; expected them together; move {beside!r} into "data"'
+            raise InvalidOperation(kind, reason)
     content = event.get("data")
     return _EVENT[kind](person, event.get("name"), content, id=event.get("id"), timestamp=event.get("timestamp"), new_id=new_id)
 
 
-def _add_device(_: str, person: Any, data: dict[str, Any], line: Mapping[str, Any], new_id: NewId) -> Operation:
-    device = _device(data)
+def _add_device(kind: str, person: Any, data: dict[str, Any], line: Mapping[str, Any], new_id: NewId) -> Operation:
+    device = _device(kind, data)
     content = device.get("attributes")
     if content is not None and not isinstance(content, dict):
         raise InvalidOperation("add_device", f"attributes: got {_kind(content)}; expected an object; write {{…}}, or leave it out")
@@ -114,14 +169,17 @@ def _add_device(_: str, person: Any, data: dict[str, Any], line: Mapping[str, An
     return devices.add_device(person, token, platform, last_used=device.get("last_used"), attributes=content)  # type: ignore[arg-type]
 
 
-def _delete_device(_: str, person: Any, data: dict[str, Any], line: Mapping[str, Any], new_id: NewId) -> Operation:
-    return devices.delete_device(person, _device(data).get("id"))  # type: ignore[arg-type]
+def _delete_device(kind: str, person: Any, data: dict[str, Any], line: Mapping[str, Any], new_id: NewId) -> Operation:
+    return devices.delete_device(person, _device(kind, data).get("id"))  # type: ignore[arg-type]
 
 
-def _device(data: dict[str, Any]) -> dict[str, Any]:
+def _device(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     device = data.get("device", data)
+    if "device" in data:
+        _check_keys(kind, data, ("device",), 'move it into "device"')
     if not isinstance(device, dict):
-        raise InvalidOperation("add_device", f"device: got {_kind(device)}; expected an object; write {{'id': …, 'platform': …}}")
+        raise InvalidOperation(kind, f"device: got {_kind(device)}; expected an object; write {{'id': …, 'platform': …}}")
+    _check_keys(kind, device, _DEVICE_KEYS, 'move it into "attributes"')
     return device
 
 

@@ -103,7 +103,7 @@ class Columns:
         header: of the file. ``plan:int`` is the column ``plan``, whose cells are whole numbers; without a type text stays text.
 
     Raises:
-        ValueError: nobody is named by any column, one is there twice or has no name, or a type is unknown.
+        ValueError: nobody is named by any column, one is there twice or has no name, a type is unknown, or events may be meant.
     """
 
     def __init__(self, header: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ class Columns:
 
 
 def check_columns(names: Sequence[str]) -> None:
-    """Raise ValueError unless every column has a name of its own and one of them names people."""
+    """Raise ValueError unless every column has a name of its own, one names people, and none could as well name an event."""
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise ValueError(f"columns: got {twice!r} twice; expected every name once; rename one")
@@ -134,6 +134,9 @@ def check_columns(names: Sequence[str]) -> None:
     if not any(column in names for column in PEOPLE):
         got = ", ".join(repr(name[:30]) for name in names[:5])
         raise ValueError(f"columns: got {got}; expected one of id, email, userId among them; name the column that says who it is")
+    if "event" in names and "type" not in names:
+        fix = "name it 'name' and add a column 'type' with track in it, or add an empty column 'type' to keep it as an attribute"
+        raise ValueError(f"columns: got 'event' and no 'type'; expected a 'type' that says which rows are events; {fix}")
 
 
 def _column(header: str) -> tuple[str, Callable[[str], object] | None]:

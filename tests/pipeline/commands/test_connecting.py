@@ -18,7 +18,7 @@ from pytest_cio_load.pipeline.commands.connecting import (
     workspace_arguments,
     workspaces_of,
 )
-from pytest_cio_load.pipeline.opening import Kind
+from pytest_cio_load.pipeline.opening import FOLDER, Kind
 
 LOOPBACK = ["--url", "http://127.0.0.1:8080"]
 ONE = {"CIO_SITE_ID": "a-site", "CIO_TRACK_API_KEY": "a-key"}
@@ -35,9 +35,9 @@ def said(*arguments: str) -> argparse.Namespace:
 @pytest.mark.parametrize(
     ("arguments", "environment", "kind", "shown"),
     [
-        ([], {}, Kind.EMBEDDED, "embedded Valkey in .cio-load/queue"),
+        ([], {}, Kind.EMBEDDED, f"embedded Valkey in {FOLDER.absolute()}"),
         ([], {"CIO_QUEUE_URL": "redis://:secret@a:1"}, Kind.REDIS, "Redis at a:1"),
-        ([], {"CIO_QUEUE_URL": " "}, Kind.EMBEDDED, "embedded Valkey in .cio-load/queue"),
+        ([], {"CIO_QUEUE_URL": " "}, Kind.EMBEDDED, f"embedded Valkey in {FOLDER.absolute()}"),
         (["--queue-url", "kafka://b"], {"CIO_QUEUE_URL": "redis://a:1"}, Kind.KAFKA, "Kafka at b:9092"),
     ],
 )
@@ -75,6 +75,20 @@ def test_mistakes(capsys: pytest.CaptureFixture[str], arguments: list[str], mess
 def test_whole_numbers() -> None:
     """Within bounds."""
     assert whole(1, 5)("5") == 5
+
+
+@pytest.mark.parametrize(("rate", "per_second"), [("80", 80.0), (" 0.5 ", 0.5), ("80/s", 80.0), ("4800/m", 80.0)])
+def test_rates(rate: str, per_second: float) -> None:
+    """A bare number is per second."""
+    assert said("--rate", rate).rate == per_second
+
+
+@pytest.mark.parametrize("rate", ["0", "0.0", "", ".", "80x", "1e3", "²"])
+def test_no_rates(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other text is refused as ever."""
+    with pytest.raises(SystemExit):
+        said("--rate", rate)
+    assert "argument --rate: got '" in capsys.readouterr().err
 
 
 def test_a_workspace() -> None:

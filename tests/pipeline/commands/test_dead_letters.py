@@ -66,11 +66,21 @@ def test_a_short_list(start: Start, queue: list[str], letters: list[str]) -> Non
     assert "there are more than 2: --limit shows more of them" in command.err
 
 
-def test_no_dead_letters(start: Start, queue: list[str]) -> None:
+def test_no_dead_letters(start: Start, queue: list[str], asked: Asked) -> None:
     """Is said beside the list."""
+    asked(lambda engine: engine.put([parcel(people.identify("somebody", {}), id=IDS[0], enqueued_at=1.0)]))
     command = start("dead-letters", "list", *queue)
     assert (command.ended(), command.out) == (0, "")
     assert command.err == f"{queue[3]}: no dead letters\n"
+
+
+def test_a_mistyped_name(start: Start, queue: list[str], asked: Asked) -> None:
+    """That nothing was ever there, and what is."""
+    asked(lambda engine: engine.put([parcel(people.identify("somebody", {}), id=IDS[0], enqueued_at=1.0)]))
+    command = start("dead-letters", "list", *queue[:3], "mistyped", *queue[4:])
+    assert (command.ended(), command.out) == (0, "")
+    where = f"Redis at {queue[1].removeprefix('redis://')}"
+    assert command.err == f"mistyped: no dead letters; nothing was ever enqueued into mistyped here ({where}); there are {queue[3]}\n"
 
 
 def test_replay(start: Start, queue: list[str], letters: list[str], fake: ServedFake, asked: Asked) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from pytest_cio_load.pipeline.engines.engine import State
+from pytest_cio_load.errors import QueueUnavailable
+from pytest_cio_load.pipeline.commands.enqueue import Tally
+from pytest_cio_load.pipeline.engines.engine import State, Totals
+from pytest_cio_load.pipeline.engines.memory import MemoryEngine
 
 Start = Callable[..., Any]
 Asked = Callable[..., Any]
@@ -30,13 +34,16 @@ def test_a_file(start: Start, queue: list[str], events: Events, asked: Asked) ->
     assert waiting(asked) == 1200
     said = command.out.split("events.jsonl: ")[1]
     assert said.startswith("1,200 lines; 1,200 stored in ")
-    assert said.endswith(f"/s); queue {queue[3]}\n")
+    assert said.endswith(f"/s); queue {queue[3]}, Redis at {queue[1].removeprefix('redis://')}\n")
 
 
 def test_the_same_file_again(start: Start, queue: list[str], events: Events, asked: Asked) -> None:
     """Nothing is stored twice, unless it is asked for."""
     path = events(100)
-    assert [start("enqueue", path, *queue).ended() for _ in range(2)] == [0, 0]
+    assert start("enqueue", path, *queue).ended() == 0
+    again = start("enqueue", path, *queue)
+    assert again.ended() == 0
+    assert "100 lines; 0 new, 100 were there already, in " in again.out
     assert waiting(asked) == 100
     assert start("enqueue", path, *queue, "--again").ended() == 0
     assert waiting(asked) == 200
@@ -96,9 +103,56 @@ def test_a_full_queue(start: Start, queue: list[str], events: Events, asked: Ask
 )
 def test_mistakes(start: Start, arguments: list[str], message: str) -> None:
     """They are said."""
-    command = start("enqueue", "--queue-url", "memory:", *arguments)
+    command = start("enqueue", "--queue-url", "embedded:", *arguments)
     assert command.ended() == 2
     assert message in command.err
+
+
+def test_a_file_that_has_grown(start: Start, queue: list[str], events: Events, asked: Asked) -> None:
+    """Lines with ids of their own are known again, and what is new is counted."""
+    ids = [f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}" for number in range(3)]
+    path = events(0)
+    for count, said in ((2, "2 lines; 2 stored in "), (3, "3 lines; 1 new, 2 were there already, in ")):
+        lines = [{"type": "track", "userId": "u1", "name": "bought", "id": each} for each in ids[:count]]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        command = start("enqueue", path, *queue)
+        assert command.ended() == 0, command.err
+        assert said in command.out
+    assert waiting(asked) == 3
+
+
+def test_a_queue_that_would_be_gone(start: Start, events: Events) -> None:
+    """It ends with the command, and the jobs with it."""
+    command = start("enqueue", events(1), "--queue-url", "memory:")
+    assert command.ended() == 2
+    assert command.err == (
+        "cio-load enqueue: queue url: got memory:, which is gone when this command ends; expected a queue that outlives it; "
+        "try 'embedded:'\n"
+    )
+
+
+class Flaky(MemoryEngine):
+    """Its count cannot be had any more."""
+
+    async def totals(self) -> Totals:
+        """Never."""
+        raise QueueUnavailable("gone")
+
+
+@pytest.mark.asyncio
+async def test_a_count_that_cannot_be_had() -> None:
+    """What was stored was stored; how much of it is new is not made up."""
+    tally = Tally(MemoryEngine())
+    await tally.end()
+    assert tally.added is None
+    await tally.begin()
+    tally._engine = Flaky()
+    await tally.end()
+    assert tally.added is None
+    unknown = Tally(None)
+    await unknown.begin()
+    await unknown.end()
+    assert unknown.added is None
 
 
 def test_no_queue(start: Start, events: Events) -> None:

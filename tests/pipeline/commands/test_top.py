@@ -16,12 +16,15 @@ import pytest
 
 from pytest_cio_load.errors import QueueUnavailable
 from pytest_cio_load.pipeline.commands.top import look
-from pytest_cio_load.pipeline.engines.engine import Dead, DeadLetter, Parcel, State
+from pytest_cio_load.pipeline.commands.unused import is_unused, said_of_unused
+from pytest_cio_load.pipeline.engines.engine import Dead, DeadLetter, Parcel, State, Totals
 from pytest_cio_load.pipeline.engines.memory import MemoryEngine
 from pytest_cio_load.pipeline.health.top import LETTERS, History
 from pytest_cio_load.pipeline.health.watching import Watch
+from pytest_cio_load.pipeline.opening import open_queue, read_address
 
 Start = Callable[..., Any]
+HERE, AWAY = read_address("memory:"), read_address("redis://127.0.0.1:1")
 
 
 @pytest.mark.parametrize("once", [["--once"], []], ids=["once", "no terminal"])
@@ -37,6 +40,58 @@ def test_one_picture(start: Start, queue: list[str], events: Callable[..., Path]
     assert "not getting emptier" in command.out
     assert "since it began: 1,500 enqueued, 0 done, 0 retried, 0 redelivered, 0 dead" in command.out
     assert "\x1b" not in command.out
+
+
+def test_a_mistyped_name(start: Start, queue: list[str], events: Callable[..., Path]) -> None:
+    """An empty picture says that nothing was ever there, and what is."""
+    assert start("enqueue", events(1), *queue).ended() == 0
+    command = start("top", *queue[:3], "mistyped", *queue[4:], "--once")
+    assert command.ended() == 0, command.err
+    said = " ".join(command.out.split())
+    assert f"nothing was ever enqueued into mistyped here (Redis at {queue[1].removeprefix('redis://')}); there are {queue[3]} " in said
+
+
+def test_other_queues(queue: list[str], asked: Callable[..., Any]) -> None:
+    """A few of them, of either form, and nothing else that is on the server."""
+
+    async def several(engine: Any) -> list[str]:
+        for number in (3, 1, 2, 4):
+            other = open_queue(queue[1], name=f"q{number}", shards=number)
+            await other.put([Parcel(f"id{number}", "track", "{}", "x")])
+            await other.aclose()
+        await engine.put([Parcel("id0", "track", "{}", "x")])
+        return list(await engine.others())
+
+    found = asked(several)
+    assert len(found) == 3
+    assert set(found) < {"q1", "q2", "q3", "q4"}
+    assert found == sorted(found)
+
+
+@pytest.mark.asyncio
+async def test_a_server_that_is_gone() -> None:
+    """Then no other queues are named."""
+    engine = open_queue("redis://127.0.0.1:1", name="mine")
+    try:
+        assert (await said_of_unused(engine, AWAY)) == "nothing was ever enqueued into mine here (Redis at 127.0.0.1:1)"
+    finally:
+        await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    ("address", "depth", "totals", "unused"),
+    [
+        ("memory:", {}, Totals(), True),
+        ("memory:", {State.WAITING: 0}, Totals(), True),
+        ("memory:", {State.COMPLETED: 1}, Totals(), False),
+        ("memory:", {}, Totals(enqueued=1), False),
+        ("memory:", {}, Totals(done=1), False),
+        ("kafka://127.0.0.1", {}, Totals(), False),
+    ],
+)
+def test_what_is_unused(address: str, depth: dict[State, int], totals: Totals, unused: bool) -> None:
+    """Nothing there and nothing counted, where it is counted for everybody; producers on Node count nothing, their workers do."""
+    assert is_unused(read_address(address), depth, totals) is unused
 
 
 def test_newest_dead_letters(start: Start, queue: list[str], bury: Callable[[list[Parcel]], None]) -> None:
@@ -111,15 +166,16 @@ async def test_dead_letters_are_asked_for_when_there_are_new_ones() -> None:
     """And only then: each may be large."""
     engine, history = Counted(), History()
     watch = Watch(engine, every=0.0)
-    await look(engine, watch, history)
+    await look(engine, HERE, watch, history)
+    assert history.note == "nothing was ever enqueued into cio-events here (this process's memory)"
     await bury(engine, [f"id{number}" for number in range(LETTERS + 2)])
     for _ in range(3):
         await asyncio.sleep(0.001)
-        await look(engine, watch, history)
-    assert engine.times == 1
+        await look(engine, HERE, watch, history)
+    assert (engine.times, history.note) == (1, "")
     assert [letter.id for _, letter in history.letters] == [f"id{number}" for number in range(LETTERS + 1, 1, -1)]
     await bury(engine, ["new"])
-    await look(engine, watch, history)
+    await look(engine, HERE, watch, history)
     assert (engine.times, history.letters[0][1].id) == (2, "new")
 
 
@@ -129,5 +185,5 @@ async def test_dead_letters_that_cannot_be_had() -> None:
     engine, history = Counted(), History()
     await bury(engine, ["id"])
     engine.error = QueueUnavailable("gone")
-    await look(engine, Watch(engine), history)
+    await look(engine, HERE, Watch(engine), history)
     assert (history.trouble, history.moments[-1].depth[State.FAILED]) == ("gone", 1)

@@ -87,7 +87,7 @@ def test_the_embedded_queue(start: Start, fake: ServedFake, events: Events, tmp_
     assert worker.ended() == 0, worker.err
     assert fake.delivery().applied == 20
     assert (tmp_path / ".cio-load" / "queue").is_dir()
-    assert "embedded Valkey in .cio-load/queue" in worker.out
+    assert f"embedded Valkey in {tmp_path}/.cio-load/queue" in worker.out
 
 
 @pytest.mark.parametrize(

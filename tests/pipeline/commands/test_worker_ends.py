@@ -57,3 +57,11 @@ def test_a_second_signal(start: Start, queue: list[str], fake: ServedFake, event
     until(lambda: "asked to stop" in worker.err, "the first signal is heard")
     worker.terminate()
     assert worker.ended() == 1
+
+
+def test_a_queue_of_another_form(start: Start, queue: list[str], fake: ServedFake, events: Events) -> None:
+    """A worker that was started with another number of shards says so and ends, by itself."""
+    fill(start, queue, events(5))
+    worker = start("worker", *queue, "--shards", "3", "--url", fake.url, "--listen", "off")
+    assert worker.ended() == 2
+    assert "got 'v1 shards=3'; expected 'v1 shards=2'" in worker.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -70,7 +71,7 @@ def busy(queue: MakeQueue) -> History:
         "empty in 1m10s at this rate",
         "the oldest waits 15.1 s",
         "latency   p50 40.0 ms   p95 210.0 ms   p99 210.0 ms",
-        "of 3,000 jobs in the last minute",
+        "of 3,000 jobs in the last 30s",
         "since it began: 11,400 enqueued, 8,000 done, 12 retried, 3 redelivered, 2 dead",
         "1m15s ago  track  400 name: got an empty one; expected text",
     ],
@@ -119,6 +120,28 @@ def test_a_queue_that_counts_nothing(queue: MakeQueue, waiting: int, lines: list
     assert set(lines) < set(picture)
     assert "rates and latency are in the /metrics of each worker: this queue keeps none" in picture
     assert not any(line.startswith(("in ", "out ", "since")) for line in picture)
+
+
+@pytest.mark.parametrize(("seconds", "span"), [(1, "1s"), (1.4, "1s"), (2, "2s"), (60, "minute")])
+def test_how_long_was_watched(queue: MakeQueue, seconds: float, span: str) -> None:
+    """No longer than it was."""
+    history = history_of(queue(0.0, latency={1_000: 3}), queue(float(seconds), latency={1_000: 84}))
+    assert f"of 81 jobs in the last {span}" in [each.strip() for each in shown(history).splitlines()]
+
+
+def test_a_note(queue: MakeQueue) -> None:
+    """Is shown above the depths, whole."""
+    history = history_of(queue(0.0))
+    history.note = "nothing was ever enqueued " * 5
+    picture = " ".join(shown(history).split())
+    assert 0 < picture.index(history.note.strip()) < picture.index("waiting 0")
+
+
+def test_a_long_place_is_shown_whole(queue: MakeQueue) -> None:
+    """It tells one embedded queue from another."""
+    out, place = io.StringIO(), "embedded Valkey in /" + "/".join(f"folder{number}" for number in range(12))
+    Console(file=out, width=80, color_system=None, force_terminal=False).print(frame(history_of(queue(0.0)), place, NOW))
+    assert place.replace(" ", "") in re.sub(r"\s|[0-9]{2}:[0-9]{2}:[0-9]{2}", "", out.getvalue())
 
 
 def test_before_the_first_answer() -> None:

@@ -54,7 +54,15 @@ def test_whom_it_reaches(asked: dict[str, Any], base: str) -> None:
                 "url: got another address; expected a server on loopback, "
                 "or https://track.customer.io or https://track-eu.customer.io; check it",
             )
-            for url in ("http://track.customer.io", "https://example.com", "https://me:pass@track.customer.io", "https://[", "x")
+            for url in (
+                "http://track.customer.io",
+                "https://example.com",
+                "https://me:pass@track.customer.io",
+                "https://[",
+                "x",
+                "127.0.0.1.example.com:80",
+                "me:pass@127.0.0.1:1",
+            )
         ),
     ],
 )
@@ -63,6 +71,14 @@ def test_whom_it_does_not_reach(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError) as caught:
         aimed(**asked)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(("url", "scheme"), [("127.0.0.1:18080", "http"), ("localhost:18080", "http"), ("track-eu.customer.io", "https")])
+def test_a_url_without_a_scheme(url: str, scheme: str) -> None:
+    """The one that it needs is said."""
+    with pytest.raises(ValueError) as caught:
+        aimed(url=url, live=True)
+    assert str(caught.value) == f"url: got one without a scheme; expected {scheme}:// at its beginning; add {scheme}://"
 
 
 def test_credentials(tmp_path: Path) -> None:

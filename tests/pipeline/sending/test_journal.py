@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pytest_cio_load.pipeline.sending.journal import Journal, Unkept, fingerprint
+from pytest_cio_load.pipeline.sending.journal import Journal, Unkept, difference, fingerprint
 from pytest_cio_load.pipeline.sending.sources import Source, open_source
 from pytest_cio_load.pipeline.sending.tracker import Place
 
@@ -106,25 +108,71 @@ def _longer(path: Path) -> None:
 
 
 def _other_beginning(path: Path) -> None:
-    status = path.stat()
     path.write_text("[]\n{}\n{}\n", encoding="utf-8")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _touched(path: Path) -> None:
-    os.utime(path, (0, 0))
+def _other_end(path: Path) -> None:
+    path.write_text("{}\n{}\n[]\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("change", [_longer, _other_beginning, _touched])
-def test_a_file_that_has_changed(folder: Path, source: Source, change: Callable[[Path], None]) -> None:
-    """Its size, its beginning or its time: line numbers may mean other lines."""
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (_longer, "12 bytes in place of 9"),
+        (_other_beginning, "another content at its beginning or its end"),
+        (_other_end, "another content at its beginning or its end"),
+    ],
+)
+def test_a_file_that_has_changed(folder: Path, source: Source, change: Callable[[Path], None], what: str) -> None:
+    """Its size, its beginning or its end: line numbers may mean other lines. What differs is said."""
     Journal(folder, source, "w").close()
     change(Path(source.path))
     with pytest.raises(ValueError) as caught:
         Journal(folder, source, "w", resume=True)
     assert str(caught.value) == (
-        f"journal: got one of another state of {source.path!r}; expected the file as it was; put it back, or --restart"
+        f"journal: got one of another state of {source.path!r}, which has {what}; expected the file as it was; put it back, or --restart"
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "what"),
+    [
+        (("csv", "9", "a"), ("jsonl", "9", "a"), "format jsonl in place of csv"),
+        (("jsonl",), ("jsonl", "9", "a"), "a file in place of standard input"),
+        (("jsonl", "9", "a"), ("jsonl",), "standard input in place of a file"),
+        (("jsonl", "1200", "a"), ("jsonl", "9", "b"), "9 bytes in place of 1,200"),
+    ],
+)
+def test_what_differs(known: tuple[str, ...], now: tuple[str, ...], what: str) -> None:
+    """The plainest difference is the one that is named."""
+    assert difference(known, now) == what
+
+
+def test_a_file_that_was_touched(folder: Path, source: Source) -> None:
+    """Copied, downloaded again or touched, it has the same lines: its time is nobody's business."""
+    Journal(folder, source, "w").close()
+    os.utime(source.path, (0, 0))
+    journal = Journal(folder, source, "w", resume=True)
+    assert journal.progress.resumed == 1
+    journal.close()
+
+
+@given(
+    content=st.binary(min_size=1, max_size=300_000),
+    where=st.one_of(st.integers(0, (1 << 16) - 1), st.integers(-(1 << 16), -1)),
+)
+@settings(max_examples=20, deadline=None)
+def test_both_ends_count(content: bytes, where: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One byte within 64 KiB of either end makes it another file; the same bytes elsewhere do not."""
+    folder = tmp_path_factory.mktemp("ends")
+    where = max(-len(content), min(where, len(content) - 1))
+    changed = bytearray(content)
+    changed[where] ^= 1
+    prints = []
+    for name, held in (("a", content), ("b", content), ("c", bytes(changed))):
+        (folder / f"{name}.jsonl").write_bytes(held)
+        prints.append(fingerprint(open_source(str(folder / f"{name}.jsonl"))))
+    assert prints[0] == prints[1] != prints[2]
 
 
 def test_another_workspace(folder: Path, source: Source) -> None:
@@ -138,7 +186,7 @@ def test_another_workspace(folder: Path, source: Source) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"version": 2}', '{"version": 1, "place": {}}', '{"version": 1, "place": {"open": [1]}}']
+    "content", ["", "[]", "{}", '{"version": 1}', '{"version": 2, "place": {}}', '{"version": 2, "place": {"open": [1]}}']
 )
 def test_a_journal_that_cannot_be_read(folder: Path, source: Source, content: str) -> None:
     """Of another version, or damaged from outside."""
@@ -148,7 +196,7 @@ def test_a_journal_that_cannot_be_read(folder: Path, source: Source, content: st
         Journal(folder, source, "w", resume=True)
     assert str(caught.value) == (
         f"journal: got one that this version cannot read, in {str(folder)!r}; "
-        "expected version 1; finish it with what began it, or --restart"
+        "expected version 2; finish it with what began it, or --restart"
     )
     Journal(folder, source, "w", restart=True).close()
 

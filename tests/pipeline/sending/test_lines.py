@@ -91,7 +91,14 @@ FORMS = 'expected {"type", "action", "identifiers", …} or {"type", "userId", "
         (5, f"line: got a number; {FORMS}; write an object in each line"),
         ({"type": "person", "identifiers": U1}, f"line: got an object without action; {FORMS}; add action"),
         ({"type": "track"}, f"line: got an object without userId; {FORMS}; add userId"),
-        ({"userId": "u1"}, f"line: got an object without type; {FORMS}; add type"),
+        ({"userId": "u1", "data": {}}, f"line: got an object without type; {FORMS}; add type, such as identify or track"),
+        ({"type": "person"}, f"line: got an object without action; {FORMS}; add action"),
+        ({"type": "identify", "user_id": "u1"}, f"line: got an object without userId; {FORMS}; write \"userId\" for 'user_id'"),
+        (
+            {"type": "foo"},
+            "line: type: got 'foo'; expected identify, track, page, screen, delete, suppress, unsuppress, add_device, delete_device; "
+            "write one of these",
+        ),
         (
             {"type": "identfy", "userId": "u1"},
             "line: type: got 'identfy'; expected identify, track, page, screen, delete, suppress, unsuppress, add_device, delete_device; "
@@ -130,6 +137,78 @@ def test_what_is_refused(line: object, said: str) -> None:
     with pytest.raises(InvalidOperation) as caught:
         operation_of(line, lambda: ULID)
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            {"type": "identify", "traits": {"plan": "pro"}, "email": "z@e.com"},
+            "identify: got unknown keys 'traits', 'email'; expected type, userId, data; write \"data\" for 'traits'",
+        ),
+        (
+            {"type": "identify", "email": "z@e.com"},
+            "identify: got unknown key 'email'; expected type, userId, data; move it into \"data\"",
+        ),
+        (
+            {"type": "track", "event": "bought"},
+            "track: got unknown key 'event'; expected type, userId, data, name, id, timestamp; write \"name\" for 'event'",
+        ),
+        (
+            {"type": "track", "name": "bought", "timestmp": 5},
+            "track: got unknown key 'timestmp'; expected type, userId, data, name, id, timestamp; did you mean timestamp?",
+        ),
+        (
+            {"type": "identify", "data": {}, "date": 5},
+            "identify: got unknown key 'date'; expected type, userId, data; move it into \"data\"",
+        ),
+        (
+            {"type": "identify", "data": {}, "enqueuedAt": 5},
+            "identify: got unknown key 'enqueuedAt'; expected type, userId, data; leave it out: only jobs in a queue have it",
+        ),
+        (
+            {"type": "identify", "data": {}, "traits": {}},
+            "identify: got unknown key 'traits'; expected type, userId, data; move it into \"data\"",
+        ),
+        (
+            {"type": "identify", **dict.fromkeys("abcde" + "x" * 40)},
+            "identify: got unknown keys 'a', 'b', 'c' and 3 more; expected type, userId, data; move it into \"data\"",
+        ),
+        (
+            {"type": "track", "data": {"name": "bought", "price": 5}},
+            "track: got unknown key 'price'; expected name, id, timestamp, data; "
+            'write "name" beside "data" when this is the event\'s data',
+        ),
+        (
+            {"type": "track", "timestamp": 5, "data": {"name": "bought"}},
+            "track: got 'timestamp' beside \"data\" and the name in it; expected them together; move 'timestamp' into \"data\"",
+        ),
+        (
+            {"type": "add_device", "data": {"token": "tok", "platform": "ios"}},
+            "add_device: got unknown key 'token'; expected id, platform, last_used, attributes; write \"id\" for 'token'",
+        ),
+        (
+            {"type": "add_device", "data": {"device": {"id": "tok", "platform": "ios"}, "model": "x"}},
+            "add_device: got unknown key 'model'; expected device; move it into \"device\"",
+        ),
+        (
+            {"type": "delete_device", "data": {"id": "tok", "model": "x"}},
+            "delete_device: got unknown key 'model'; expected id, platform, last_used, attributes; move it into \"attributes\"",
+        ),
+    ],
+)
+def test_nothing_is_lost_under_an_unknown_key(line: dict[str, object], said: str) -> None:
+    """It is named, and what it should have been called."""
+    with pytest.raises(InvalidOperation) as caught:
+        operation_of({**line, "userId": "u1"}, lambda: ULID)
+    assert str(caught.value) == said
+
+
+@given(key=st.text(min_size=1).filter(lambda key: key not in ("type", "userId", "data", "action")))
+def test_any_other_key_is_refused(key: str) -> None:
+    """Whatever it is called: as unknown, or as the other form without its action."""
+    with pytest.raises(InvalidOperation, match=r"got unknown key |without action"):
+        operation_of({"type": "identify", "userId": "u1", key: 1}, lambda: ULID)
 
 
 def test_reasons_hold_no_attributes() -> None:

@@ -141,6 +141,11 @@ def test_a_row_of_another_length() -> None:
     [
         (["plan", "age"], "columns: got 'plan', 'age'; expected one of id, email, userId among them; name the column that says who it is"),
         (["id", "a", "a:int"], "columns: got 'a' twice; expected every name once; rename one"),
+        (
+            ["id", "event"],
+            "columns: got 'event' and no 'type'; expected a 'type' that says which rows are events; name it 'name' and add a column 'type' "
+            "with track in it, or add an empty column 'type' to keep it as an attribute",
+        ),
         (["id", ""], "columns: got one without a name; expected a name for each; name it in the first row"),
         (["id", "n:itn"], "columns: got type 'itn' of 'n'; expected text, int, float, bool, time, json; did you mean int?"),
         (
@@ -160,3 +165,9 @@ def test_headers_that_make_no_sense(header: list[str], said: str) -> None:
 def test_columns_of_other_formats_are_checked_alike() -> None:
     """Without types in their names."""
     check_columns(["id", "n:what"])
+
+
+def test_an_attribute_that_is_called_event() -> None:
+    """With a type beside it nothing is ambiguous."""
+    check_columns(["id", "event", "type"])
+    assert read({"id": "u1", "event": "gala"})["attributes"] == {"event": "gala"}
