@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_cio_load.scaling.hpa.spec import Behavior, Hpa, PodsMetric, Policy, ResourceMetric, ScalingRules, Target
-from pytest_cio_load.scaling.manifests.reading import read_hpa
+from pytest_cio_load.scaling.manifests.reading import read_scaler
 from pytest_cio_load.scaling.model.planned import planned_hpa
 from pytest_cio_load.scaling.planner.plan import plan
 
@@ -69,4 +69,4 @@ def test_the_same_peak_without_batches_takes_its_time(cio_scale):
 def test_the_files_say_the_same(file, value):
     """The manifests in ``k8s`` are these policies."""
     pytest.importorskip("yaml", reason="reading YAML needs pip install 'pytest-cio-load[k8s]'")
-    assert read_hpa(MANIFESTS / file) == value
+    assert read_scaler(MANIFESTS / file) == value

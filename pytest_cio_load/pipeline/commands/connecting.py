@@ -119,10 +119,12 @@ def until_unread(work: Callable[[], int]) -> int:
     """The exit code of *work*, and everything that it printed is on its way; 141, and not a word, as soon as nobody reads it any more."""
     try:
         try:
-            return work()
-        finally:
-            if sys.stdout:  # None where it was closed before the command began
-                sys.stdout.flush()
+            code = work()
+        except SystemExit:  # help, which argparse prints
+            _flush()
+            raise
+        _flush()
+        return code
     except BrokenPipeError:
         if not _is_unread():
             raise
@@ -131,6 +133,11 @@ def until_unread(work: Callable[[], int]) -> int:
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         return UNREAD
+
+
+def _flush() -> None:
+    if sys.stdout:  # None where it was closed before the command began
+        sys.stdout.flush()
 
 
 def _is_unread() -> bool:

@@ -18,6 +18,7 @@ from pytest_cio_load.scaling.commands.plan import demand_arguments, planned
 
 if TYPE_CHECKING:
     from pytest_cio_load.scaling.manifests.worker import WorkerSpec
+    from pytest_cio_load.scaling.planner.plan import Plan
 
 _REPLICAS = 1_000_000
 
@@ -116,11 +117,25 @@ def _notes(said: argparse.Namespace, spec: WorkerSpec, files: dict[str, str]) ->
     read = Manifests()
     for name, text in files.items():
         read.read(text, name)
+    made = planned(said) if said.daily is not None else None
     arrival = None if said.daily is None else said.daily * said.peak / 86_400
-    workspaces = said.workspaces or (int(planned(said).workspaces) if said.daily is not None else None)
+    workspaces = said.workspaces or (made.workspaces if made else None)
     told_facts = {"arrival": arrival, "workspaces": workspaces, "rtt": said.rtt, "worker_rate": said.per_worker_rate}
     found = [warning for facts in facts_seen(read, told_facts) for warning in contradictions(facts)]
     notes = [f"{warning.where or 'warning'}: {warning.code}: {warning.arithmetic}; {warning.remedy}" for warning in found]
+    if made and spec.min_replicas < made.steady_replicas <= spec.max_replicas:
+        notes.append(_coming_and_going(spec, made))
     if not spec.live:
         notes.append("without --live the worker refuses to send to Customer.io, and ends at once")
     return notes
+
+
+def _coming_and_going(spec: WorkerSpec, made: Plan) -> str:
+    """That the autoscaler never comes to rest in a peak, and with how many pods it would."""
+    from pytest_cio_load.scaling.planner.demand import SCALE_DOWN
+
+    busy, low = made.steady_replicas, spec.min_replicas
+    return (
+        f"min {low}: a peak keeps {made.figure('workers at the peak').formula} = {busy} pods busy, and in one longer than "
+        f"{units.show_duration(SCALE_DOWN)} pods come and go, for the depth falls as soon as there are enough of them; try --min {busy}"
+    )

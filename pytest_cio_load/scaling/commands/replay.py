@@ -57,7 +57,7 @@ def model_arguments(parser: argparse.ArgumentParser) -> None:
     add("--grace", type=seconds, metavar="TIME", help="That a pod takes to end (default: 5s)")
     add("--scrape", type=seconds, metavar="TIME", help="Between two looks at a pod's figures (default: 15s)")
     add("--adapter", type=seconds, metavar="TIME", help="Between two looks at what was scraped (default: 15s)")
-    text = "What a metric tells, where its name does not: depth, age or served"
+    text = "What a metric or a trigger tells, where its name or its query does not: depth, age or served"
     add("--metric", action="append", default=[], metavar="NAME=MEANING", help=text)
 
 
@@ -91,13 +91,13 @@ def run_replay(said: argparse.Namespace) -> int:
 
 
 def _run(said: argparse.Namespace) -> int:
-    from pytest_cio_load.scaling.manifests.reading import read_hpa
+    from pytest_cio_load.scaling.manifests.reading import read_scaler
     from pytest_cio_load.scaling.model.plot import svg
     from pytest_cio_load.scaling.model.promises import broken, read_promises
     from pytest_cio_load.scaling.model.replay import replay
 
     promises = read_promises(said.keep) if said.keep else ()
-    run = replay(read_hpa(said.file), said.traffic, pipeline_said(said), meanings=meanings_said(said))
+    run = replay(read_scaler(said.file), said.traffic, pipeline_said(said), meanings=meanings_said(said))
     missed = broken(promises, run)
     if said.svg is not None:
         said.svg.write_text(svg(run), encoding="utf-8")

@@ -27,7 +27,7 @@ def tune_arguments(parser: argparse.ArgumentParser) -> None:
     model_arguments(parser)
     add = parser.add_argument
     add("--keep", required=True, metavar="PROMISES", help="That the policy has to keep: max_depth<20000,drain_time<10m,flaps==0")
-    add("--fewest", type=whole(1, 10_000), metavar="N", help="Pods that always have to run (default: 2, or 1 where minReplicas is 1)")
+    add("--fewest", type=whole(0, 10_000), metavar="N", help="Pods that always have to run (default: 2, or as many as there are now)")
     add("--tries", type=whole(1, 100_000), default=200, metavar="N", help="Policies to replay at most (default: 200)")
     add("--seed", type=whole(0, 2**31), default=0, metavar="N", help="Of what is drawn at random (default: 0)")
     add("--json", action="store_true", help="Print JSON")
@@ -39,12 +39,12 @@ def run_tune(said: argparse.Namespace) -> int:
 
 
 def _run(said: argparse.Namespace) -> int:
-    from pytest_cio_load.scaling.manifests.reading import read_hpa
+    from pytest_cio_load.scaling.manifests.reading import read_scaler
     from pytest_cio_load.scaling.model.promises import read_promises
     from pytest_cio_load.scaling.model.search import tune
 
     found = tune(
-        read_hpa(said.file),
+        read_scaler(said.file),
         said.traffic,
         read_promises(said.keep),
         pipeline_said(said),

@@ -6,13 +6,14 @@ the metrics at each of its syncs, and is switched off while there are no replica
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.scaling.hpa.controller import Controller
-from pytest_cio_load.scaling.hpa.metric import ExternalMetric, impossible, whole
+from pytest_cio_load.scaling.hpa.metric import impossible, whole
 from pytest_cio_load.scaling.hpa.spec import MAX_REPLICAS, Behavior, Hpa
+from pytest_cio_load.scaling.hpa.triggers import ResourceTrigger
 from pytest_cio_load.units import show_value
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.scaling.hpa.decision import Decision
     from pytest_cio_load.scaling.hpa.pods import Flags, PodState
+    from pytest_cio_load.scaling.hpa.recommend import Reading
     from pytest_cio_load.scaling.hpa.triggers import Measured, Trigger, TriggerReading
+
+ONLY_RESOURCES = "at least 1 with cpu and memory triggers alone, for no pod would ever say that one is needed"
+"""What is expected of `minReplicaCount` there; KEDA refuses 0."""
 
 _LONGEST = 2**31 - 1
 
@@ -39,6 +44,7 @@ class ScaledObject:
         initial_cooldown_period: the same after the ScaledObject was made, until a trigger was active for the first time.
         behavior: of the autoscaler; None when not given.
         name: of the object, for messages.
+        others: what it has beside these triggers that nobody here can measure: types of triggers, or a formula over them.
     """
 
     triggers: tuple[Trigger, ...]
@@ -50,9 +56,11 @@ class ScaledObject:
     initial_cooldown_period: int = 0
     behavior: Behavior | None = None
     name: str = ""
+    others: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "triggers", tuple(self.triggers))
+        object.__setattr__(self, "others", tuple(self.others))
         if not self.triggers:
             raise impossible("triggers", "[]", "at least one trigger", "try a prometheus trigger on the queue's depth")
         names = self.names
@@ -65,6 +73,8 @@ class ScaledObject:
             if self.min_replica_count == 0:
                 raise impossible("idleReplicaCount", self.idle_replica_count, "none with minReplicaCount 0", "try minReplicaCount: 1")
             whole("idleReplicaCount", self.idle_replica_count, 0, self.min_replica_count - 1)
+        if self.min_replica_count == 0 and not self.others and self.only_resources:
+            raise impossible("minReplicaCount", 0, ONLY_RESOURCES, "try minReplicaCount: 1")
         whole("pollingInterval", self.polling_interval, 1, _LONGEST)
         whole("cooldownPeriod", self.cooldown_period, 0, _LONGEST)
         whole("initialCooldownPeriod", self.initial_cooldown_period, 0, _LONGEST)
@@ -75,9 +85,24 @@ class ScaledObject:
         return tuple(trigger.name or f"s{index}-{trigger.kind}" for index, trigger in enumerate(self.triggers))
 
     @property
+    def only_resources(self) -> bool:
+        """Whether all of these triggers are cpu and memory."""
+        return all(isinstance(trigger, ResourceTrigger) for trigger in self.triggers)
+
+    @property
+    def least(self) -> int:
+        """How many there are while no trigger is active."""
+        return self.min_replica_count if self.idle_replica_count is None else self.idle_replica_count
+
+    @property
+    def awake(self) -> ScaledObject:
+        """One that never sleeps: nothing but the autoscaler that KEDA makes decides in it."""
+        return replace(self, min_replica_count=max(1, self.min_replica_count), idle_replica_count=None)
+
+    @property
     def hpa(self) -> Hpa:
-        """The autoscaler that KEDA makes: an External metric for each trigger, and at least one replica."""
-        metrics = tuple(ExternalMetric(name, trigger.target) for name, trigger in zip(self.names, self.triggers, strict=True))
+        """The autoscaler that KEDA makes: a metric for each trigger, and at least one replica."""
+        metrics = tuple(trigger.metric(name) for name, trigger in zip(self.names, self.triggers, strict=True))
         return Hpa(self.max_replica_count, max(1, self.min_replica_count), metrics, self.behavior, self.name and f"keda-hpa-{self.name}")
 
 
@@ -151,37 +176,44 @@ class Keda:
     """
 
     def __init__(self, scaled: ScaledObject, *, replicas: int | None = None, created: float = 0.0, flags: Flags | None = None) -> None:
-        least = scaled.min_replica_count if scaled.idle_replica_count is None else scaled.idle_replica_count
         self.scaled = scaled
-        self.controller = Controller(scaled.hpa, replicas=least if replicas is None else replicas, flags=flags)
+        self.controller = Controller(scaled.hpa, replicas=scaled.least if replicas is None else replicas, flags=flags)
         self._created = created
         self._last_active: float | None = None
-        self._least = least
+        self._triggers = dict(zip(scaled.names, scaled.triggers, strict=True))
         self._metrics = tuple((name, metric.key) for name, metric in zip(scaled.names, scaled.hpa.metrics, strict=True))
+        self._polled: Mapping[str, Measured] = {}
 
     @property
     def replicas(self) -> int:
         """Of the target now."""
         return self.controller.replicas
 
-    def sync(self, now: float, pods: Sequence[PodState], readings: Mapping[str, TriggerReading]) -> Decision:
-        """The autoscaler decides; KEDA reads the sources for it at this moment.
+    def sync(self, now: float, pods: Sequence[PodState], readings: Mapping[str, TriggerReading | Reading]) -> Decision:
+        """The autoscaler decides; KEDA reads the sources for it at this moment, but for those that it has to keep from poll to poll.
 
         Args:
             now: seconds; never less than at the sync before.
             pods: that the target's selector finds.
-            readings: of each trigger by its name; None when its source does not answer.
+            readings: of each trigger by its name; None when its source does not answer. For cpu and memory what each pod uses.
 
         Raises:
             ValueError: as `Controller.sync`; a trigger has no reading.
         """
-        measured = self._measure(readings)
-        return self.controller.sync(now, pods, {key: measured[name].value for name, key in self._metrics})
+        values: dict[str, Reading | None] = {name: one.value for name, one in self._measure(readings).items()}
+        for name, trigger in self._triggers.items():
+            if isinstance(trigger, ResourceTrigger):
+                values[name] = _given(readings, name)  # type: ignore[assignment]
+            elif trigger.cached and name in self._polled:
+                values[name] = self._polled[name].value
+        return self.controller.sync(now, pods, {key: values[name] for name, key in self._metrics})
 
-    def poll(self, now: float, readings: Mapping[str, TriggerReading]) -> Poll:
+    def poll(self, now: float, readings: Mapping[str, TriggerReading | Reading]) -> Poll:
         """KEDA decides between none and some. Every `pollingInterval`; see :meth:`sync` for the arguments."""
-        measured = self._measure(readings)
+        self._polled = measured = self._measure(readings)
         active = tuple(name for name, one in measured.items() if one.active)
+        if self.scaled.only_resources:
+            active = self.scaled.names
         failed = tuple(name for name, one in measured.items() if one.value is None)
         current = self.replicas
         move, desired = self._active(current) if active else self._quiet(now, current, failed)
@@ -208,16 +240,23 @@ class Keda:
             quiet_at = self._created + scaled.initial_cooldown_period
             if self._last_active is not None:
                 quiet_at = self._last_active + scaled.cooldown_period
-            return (Move.DEACTIVATED, self._least) if quiet_at < now else (Move.COOLING, current)
+            return (Move.DEACTIVATED, scaled.least) if quiet_at < now else (Move.COOLING, current)
         if idle is None and current < scaled.min_replica_count:
             return Move.RAISED, scaled.min_replica_count
         return Move.IDLE, current
 
-    def _measure(self, readings: Mapping[str, TriggerReading]) -> dict[str, Measured]:
-        """What came of every trigger, by name."""
-        names = self.scaled.names
-        lacking = next((name for name in names if name not in readings), None)
-        if lacking is not None:
-            got = show_value(sorted(readings))
-            raise ValueError(f"readings: got {got}; expected one of {lacking}; try None when its source does not answer")
-        return {name: trigger.measure(readings[name]) for name, trigger in zip(names, self.scaled.triggers, strict=True)}
+    def _measure(self, readings: Mapping[str, TriggerReading | Reading]) -> dict[str, Measured]:
+        """What came of every trigger whose source is asked, by name."""
+        return {
+            name: trigger.measure(_given(readings, name))  # type: ignore[arg-type]
+            for name, trigger in self._triggers.items()
+            if not isinstance(trigger, ResourceTrigger)
+        }
+
+
+def _given(readings: Mapping[str, TriggerReading | Reading], name: str) -> TriggerReading | Reading:
+    """The reading of that name. Raises ValueError when there is none."""
+    if name not in readings:
+        got = show_value(sorted(readings))
+        raise ValueError(f"readings: got {got}; expected one of {name}; try None when its source does not answer")
+    return readings[name]

@@ -3,7 +3,8 @@
     nodes        YAML with its lines, and one message for every mistake
     limits       values that the API server refuses, though its schema does not
     autoscalers  a HorizontalPodAutoscaler → `scaling.hpa.spec`
-    keda         a ScaledObject → the autoscaler that KEDA makes of it
+    keda         a ScaledObject → `scaling.hpa.keda`
+    triggers     one trigger of it → `scaling.hpa.triggers`
     workloads    what a Deployment tells its worker, as far as it can be seen
     hints        what names of environment variables and arguments mean
     reading      files → all of these, and every mistake

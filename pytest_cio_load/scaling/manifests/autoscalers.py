@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_cio_load.scaling.hpa.keda import ScaledObject
 from pytest_cio_load.scaling.hpa.spec import (
     Behavior,
     ExternalMetric,
@@ -51,18 +52,23 @@ class Autoscaler:
     """One autoscaler as it was read.
 
     Attributes:
-        hpa: what it says; None when a mistake is in the way.
+        scaler: what it says; None when a mistake is in the way, and for a ScaledObject without a trigger that a replay knows.
         target: kind and name of what it scales.
         asked: what KEDA asks, by the names of `planner.facts.Facts`: queries of Prometheus, lists of Redis.
         places: where its parts stand, by the names of `planner.facts.Facts`.
         place: where it begins.
     """
 
-    hpa: Hpa | None
+    scaler: Hpa | ScaledObject | None
     target: tuple[str, str]
     place: Place
     places: Mapping[str, Place] = field(default_factory=dict)
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def hpa(self) -> Hpa | None:
+        """The HorizontalPodAutoscaler; of a ScaledObject the one that KEDA makes."""
+        return self.scaler.hpa if isinstance(self.scaler, ScaledObject) else self.scaler
 
 
 def read_autoscaler(document: At) -> Autoscaler:
@@ -76,7 +82,7 @@ def read_autoscaler(document: At) -> Autoscaler:
     spec = required(document, top, "spec")
     fields = spec.fields(_SPEC) if spec else {}
     metrics = _metrics(fields["metrics"], places) if "metrics" in fields else ()
-    fewest, most = replicas(spec, fields, metrics, places) if spec else (None, None)
+    fewest, most = _replicas(spec, fields, metrics, places) if spec else (None, None)
     behavior = read_behavior(fields["behavior"], places) if "behavior" in fields else None
     target = _target(spec, fields) if spec else ("", "")
     hpa = None
@@ -100,24 +106,19 @@ def name_of(top: Mapping[str, At]) -> str:
     return str(name.scalar()) if name else ""
 
 
-def replicas(
-    spec: At,
-    fields: Mapping[str, At],
-    metrics: tuple[Metric, ...],
-    places: dict[str, Place],
-    names: tuple[str, str] = ("minReplicas", "maxReplicas"),
+def _replicas(
+    spec: At, fields: Mapping[str, At], metrics: tuple[Metric, ...], places: dict[str, Place]
 ) -> tuple[int | None, int | None]:
     """Fewest and most pods; None for what is not said or wrong."""
-    low, high = names
-    at = required(spec, fields, high, f"try {high}: 2") if high == "maxReplicas" else fields.get(high)
+    at = required(spec, fields, "maxReplicas", "try maxReplicas: 2")
     most = limits.most_replicas(at) if at else None
     if at:
         places["max_replicas"] = at.place
-    if low not in fields:
+    if "minReplicas" not in fields:
         return None, most
-    places["min_replicas"] = fields[low].place
+    places["min_replicas"] = fields["minReplicas"].place
     outside = any(isinstance(metric, ObjectMetric | ExternalMetric) for metric in metrics)
-    return limits.fewest_replicas(fields[low], most, outside=outside), most
+    return limits.fewest_replicas(fields["minReplicas"], most, outside=outside), most
 
 
 def _target(spec: At, fields: Mapping[str, At]) -> tuple[str, str]:

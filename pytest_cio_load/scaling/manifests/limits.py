@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from pytest_cio_load.scaling.hpa.quantities import quantity as parse_quantity
@@ -9,6 +10,9 @@ from pytest_cio_load.scaling.hpa.spec import MAX_PERIOD, MAX_REPLICAS, MAX_STABI
 from pytest_cio_load.scaling.manifests.nodes import At
 
 _LARGEST = 2**63
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,2})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,25}")
+_FLAGS = {word: word[0] in "1tT" for word in ("true", "True", "TRUE", "t", "T", "1", "false", "False", "FALSE", "f", "F", "0")}
 
 
 def quantity(at: At, expected: str = "a quantity above 0 such as 500 or 500m", *, zero: bool = False) -> Fraction | None:
@@ -69,3 +73,31 @@ def period(at: At) -> int | None:
 def step(at: At) -> int | None:
     """`value` of a policy: at least 1; None, and a mistake, when this is none."""
     return at.whole(1, MAX_REPLICAS, "pods or percent of at least 1")
+
+
+def decimal(at: At, expected: str, *, above: float | None = None) -> int | float | None:
+    """A number in text, as KEDA reads it, *above* a bound; None, and a mistake, when this is none."""
+    text = str(at.scalar()).strip()
+    number = Fraction(text) if _DECIMAL.fullmatch(text) else None
+    if number is None or abs(number) >= _LARGEST or (above is not None and number <= above):
+        at.wrong(expected)
+        return None
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def count(at: At, least: int, expected: str) -> int | None:
+    """A whole number in text, as KEDA reads it, of at least *least*; None, and a mistake, when this is none."""
+    text = str(at.scalar()).strip()
+    number = int(text) if _WHOLE.fullmatch(text) else None
+    if number is None or not least <= number < _LARGEST:
+        at.wrong(expected, f"try '{least}'" if number is not None and number < least else "")
+        return None
+    return number
+
+
+def flag(at: At) -> bool | None:
+    """A yes or no in text, as KEDA reads it; None, and a mistake, when this is none."""
+    word = str(at.scalar()).strip()
+    if word not in _FLAGS:
+        at.wrong("'true' or 'false'")
+    return _FLAGS.get(word)

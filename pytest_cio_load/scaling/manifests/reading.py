@@ -8,10 +8,12 @@ from pathlib import Path
 
 from pytest_cio_load import units
 from pytest_cio_load.errors import near_miss
+from pytest_cio_load.scaling.hpa.keda import ScaledObject
 from pytest_cio_load.scaling.hpa.spec import Hpa
 from pytest_cio_load.scaling.manifests.autoscalers import Autoscaler, read_autoscaler
 from pytest_cio_load.scaling.manifests.keda import read_scaled_object
 from pytest_cio_load.scaling.manifests.nodes import At, ManifestError, Mistake, documents
+from pytest_cio_load.scaling.manifests.triggers import KNOWN
 from pytest_cio_load.scaling.manifests.workloads import KINDS, Config, Workload, read_config, read_workload
 from pytest_cio_load.scaling.planner.facts import Place
 
@@ -113,8 +115,8 @@ def read_files(paths: Iterable[str | Path]) -> Manifests:
     return read
 
 
-def read_hpa(path: str | Path) -> Hpa:
-    """The one autoscaler in a file: a HorizontalPodAutoscaler, or what KEDA makes of a ScaledObject. Other kinds are passed over.
+def read_scaler(path: str | Path) -> Hpa | ScaledObject:
+    """The one autoscaler in a file: a HorizontalPodAutoscaler or a ScaledObject. Other kinds are passed over.
 
     Raises:
         ManifestError: there is none, there are several, or there are mistakes; holds every one of them.
@@ -130,7 +132,10 @@ def read_hpa(path: str | Path) -> Hpa:
     for second in read.autoscalers[1:]:
         first = read.autoscalers[0].place
         read.mistakes.append(Mistake(second.place, "", "a second autoscaler", f"one, such as that at line {first.line}", "part the file"))
-    hpa = read.autoscalers[0].hpa if read.autoscalers else None
-    if read.mistakes or hpa is None:
+    scaler = read.autoscalers[0].scaler if read.autoscalers else None
+    if not read.mistakes and scaler is None:
+        where, got = read.autoscalers[0].place, "none that can be replayed"
+        read.mistakes.append(Mistake(where, "spec.triggers", got, f"one of {', '.join(KNOWN)}", "replay the policy of another trigger"))
+    if read.mistakes or scaler is None:
         raise ManifestError(read.mistakes)
-    return hpa
+    return scaler

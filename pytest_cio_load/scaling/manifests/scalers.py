@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_cio_load.scaling.manifests.worker import Scaler, WorkerSpec
+from pytest_cio_load.scaling.planner.demand import SCALE_DOWN
 
 BACKLOG = "cio_queue_backlog"
 """The metric that the PrometheusRule makes: jobs that wait for a worker, by queue."""
@@ -23,7 +24,7 @@ UP = {
 }
 """At once, and by as much as is needed."""
 
-DOWN = {"stabilizationWindowSeconds": 300, "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}]}
+DOWN = {"stabilizationWindowSeconds": int(SCALE_DOWN), "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}]}
 """Late, and by halves: a pod that goes has jobs to end."""
 
 _STATES = "waiting|prioritized"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from pytest_cio_load.scaling.hpa.keda import ScaledObject
 from pytest_cio_load.scaling.hpa.spec import Behavior
 from pytest_cio_load.scaling.manifests.autoscalers import Autoscaler
 from pytest_cio_load.scaling.manifests.reading import Manifests
@@ -56,10 +57,12 @@ def _of_autoscaler(autoscaler: Autoscaler) -> dict[str, Any]:
     hpa = autoscaler.hpa
     if hpa is None:
         return {}
-    behavior = hpa.behavior or Behavior()
+    behavior, scaler = hpa.behavior or Behavior(), autoscaler.scaler
+    idle = scaler.least if isinstance(scaler, ScaledObject) and not scaler.others else None
     return {
         "min_replicas": hpa.min_replicas,
         "max_replicas": hpa.max_replicas,
+        "idle_replicas": idle,
         "metrics": hpa.metrics,
         "scale_up": behavior.scale_up,
         "scale_down": behavior.scale_down,

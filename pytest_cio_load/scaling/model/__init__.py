@@ -5,6 +5,7 @@
     pipeline  what one worker and all workspaces get done, and the queue before them
     pods      those that start, work and end
     seen      what the autoscaler sees of it, and how late
+    asked     what KEDA finds when it asks
     measured  the rate of a worker from the document of a real run
     replay    all of it together, second by second → a run
     run       what came of it: figures, samples, decisions

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from pytest_cio_load.scaling.hpa.keda import ScaledObject
 from pytest_cio_load.scaling.hpa.metric import ExternalMetric, Metric, ObjectMetric, Target, TargetKind
 from pytest_cio_load.scaling.hpa.spec import Behavior, Hpa, Policy, PolicyKind, ScalingRules
 from pytest_cio_load.scaling.model.pipeline import Pipeline
@@ -33,8 +34,14 @@ _DELAYS = (5, 10, 20, 30, 60, 120, 300)
 """Seconds of a pod's own work that may wait for each pod."""
 
 
+Scaler = TypeVar("Scaler", Hpa, ScaledObject)
+
+BEHAVIOR = {Hpa: "spec.behavior", ScaledObject: "spec.advanced.horizontalPodAutoscalerConfig.behavior"}
+"""Where `behavior` stands in a manifest."""
+
+
 @dataclass(frozen=True, slots=True)
-class Field:
+class Field(Generic[Scaler]):
     """One field of the manifest.
 
     Attributes:
@@ -46,37 +53,62 @@ class Field:
     """
 
     path: str
-    get: Callable[[Hpa], Any]
-    put: Callable[[Hpa, Any], Hpa]
+    get: Callable[[Scaler], Any]
+    put: Callable[[Scaler, Any], Scaler]
     values: tuple[Any, ...]
     show: Callable[[Any], str] = str
 
 
-def fields_for(hpa: Hpa, traffic: Traffic, pipeline: Pipeline, *, fewest: int, meanings: Mapping[str, str]) -> tuple[Field, ...]:
-    """The fields that may be changed in *hpa*, with the values that make sense for this traffic and this pipeline.
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What makes sense for this traffic and this pipeline.
+
+    Attributes:
+        fewest: pods that may be the minimum.
+        most: pods that may be the maximum.
+        depths: jobs that may wait for each pod.
+    """
+
+    fewest: tuple[int, ...]
+    most: tuple[int, ...]
+    depths: tuple[int, ...]
+
+
+def sizes_for(low: int, high: int, traffic: Traffic, pipeline: Pipeline, *, fewest: int) -> Sizes:
+    """Beside *low* and *high*, which are there, what the mean and the peak keep busy.
 
     Pods past what the workspaces take are none of them, and never fewer than *fewest*.
     """
     rate = pipeline.pod_rate
-    useful = max(fewest, math.ceil(round(pipeline.capacity / rate, 9)))
+    useful = useful_pods(pipeline, fewest)
     mean = math.ceil(round(traffic.total / traffic.seconds / rate, 9))
     peak = math.ceil(round(min(traffic.peak, pipeline.capacity) / rate, 9))
-    lows = _counts((fewest, hpa.min_replicas, mean, mean + 1, (mean + peak + 1) // 2, peak), fewest, useful)
-    highs = _counts((hpa.max_replicas, mean + 1, peak, peak + 1, math.ceil(peak * 1.5), useful), fewest, useful)
-    return (
-        Field("spec.metrics", lambda it: it.metrics, _put_metrics, _metrics(hpa, rate, meanings), show_metrics),
-        Field("spec.maxReplicas", lambda it: it.max_replicas, lambda it, most: replace(it, max_replicas=most), highs),
-        Field("spec.minReplicas", lambda it: it.min_replicas, lambda it, low: replace(it, min_replicas=low), lows),
-        _window("scale_up", _UP_WINDOWS),
-        _policies("scale_up", _UP_POLICIES),
-        _window("scale_down", _DOWN_WINDOWS),
-        _policies("scale_down", _DOWN_POLICIES),
+    return Sizes(
+        _counts((fewest, low, mean, mean + 1, (mean + peak + 1) // 2, peak), fewest, useful),
+        _counts((high, mean + 1, peak, peak + 1, math.ceil(peak * 1.5), useful), max(1, fewest), useful),
+        tuple(sorted({max(1, round(rate * delay)) for delay in _DELAYS})),
     )
 
 
-def steady(hpa: Hpa, pods: int) -> Hpa:
-    """As *hpa*, with so many pods all the time."""
-    return replace(hpa, min_replicas=pods, max_replicas=pods)
+def fields_for(hpa: Hpa, traffic: Traffic, pipeline: Pipeline, *, fewest: int, meanings: Mapping[str, str]) -> tuple[Field[Hpa], ...]:
+    """The fields that may be changed in *hpa*, with the values that make sense for this traffic and this pipeline; see `sizes_for`."""
+    sizes = sizes_for(hpa.min_replicas, hpa.max_replicas, traffic, pipeline, fewest=fewest)
+    return (
+        Field("spec.metrics", lambda it: it.metrics, _put_metrics, _metrics(hpa, sizes.depths, meanings), show_metrics),
+        Field("spec.maxReplicas", lambda it: it.max_replicas, lambda it, most: replace(it, max_replicas=most), sizes.most),
+        Field("spec.minReplicas", lambda it: it.min_replicas, lambda it, low: replace(it, min_replicas=low), sizes.fewest),
+        *paces(hpa),
+    )
+
+
+def paces(scaler: Scaler) -> tuple[Field[Scaler], ...]:
+    """The fields of `behavior`."""
+    return (
+        _window(scaler, "scale_up", _UP_WINDOWS),
+        _policies(scaler, "scale_up", _UP_POLICIES),
+        _window(scaler, "scale_down", _DOWN_WINDOWS),
+        _policies(scaler, "scale_down", _DOWN_POLICIES),
+    )
 
 
 def useful_pods(pipeline: Pipeline, fewest: int) -> int:
@@ -97,13 +129,12 @@ def _counts(numbers: Iterable[int], low: int, high: int) -> tuple[int, ...]:
     return tuple(sorted({min(max(number, low), high) for number in numbers}))
 
 
-def _metrics(hpa: Hpa, rate: float, meanings: Mapping[str, str]) -> tuple[tuple[Metric, ...], ...]:
+def _metrics(hpa: Hpa, depths: Sequence[int], meanings: Mapping[str, str]) -> tuple[tuple[Metric, ...], ...]:
     """The depth of the queue as one number, at several targets: of the metric that is there, or of one that takes the others' place."""
     mine = next((one for one in hpa.metrics if _whole_depth(one, meanings)), None) or ExternalMetric(
         DEPTH, Target(TargetKind.AVERAGE_VALUE, Fraction(1))
     )
-    targets = sorted({max(1, round(rate * delay)) for delay in _DELAYS})
-    return tuple((replace(mine, target=Target(TargetKind.AVERAGE_VALUE, Fraction(target))),) for target in targets)
+    return tuple((replace(mine, target=Target(TargetKind.AVERAGE_VALUE, Fraction(depth))),) for depth in depths)
 
 
 def _whole_depth(metric: Metric, meanings: Mapping[str, str]) -> bool:
@@ -114,36 +145,39 @@ def _put_metrics(hpa: Hpa, metrics: tuple[Metric, ...]) -> Hpa:
     return replace(hpa, metrics=metrics)
 
 
-def _rules(hpa: Hpa, way: str) -> ScalingRules:
-    rules: ScalingRules = getattr(hpa.behavior or Behavior(), way)
+def _rules(scaler: Hpa | ScaledObject, way: str) -> ScalingRules:
+    rules: ScalingRules = getattr(scaler.behavior or Behavior(), way)
     return rules
 
 
-def _put_rules(hpa: Hpa, way: str, rules: ScalingRules) -> Hpa:
-    behavior = hpa.behavior or Behavior()
-    return replace(hpa, behavior=replace(behavior, scale_up=rules) if way == "scale_up" else replace(behavior, scale_down=rules))
+def _put_rules(scaler: Scaler, way: str, rules: ScalingRules) -> Scaler:
+    behavior = scaler.behavior or Behavior()
+    return replace(scaler, behavior=replace(behavior, scale_up=rules) if way == "scale_up" else replace(behavior, scale_down=rules))
 
 
-def _path(way: str, name: str) -> str:
-    return f"spec.behavior.{'scaleUp' if way == 'scale_up' else 'scaleDown'}.{name}"
+def _path(scaler: Hpa | ScaledObject, way: str, name: str) -> str:
+    return f"{BEHAVIOR[type(scaler)]}.{'scaleUp' if way == 'scale_up' else 'scaleDown'}.{name}"
 
 
-def _window(way: str, values: tuple[int, ...]) -> Field:
-    def get(hpa: Hpa) -> int:
-        seconds = _rules(hpa, way).stabilization
+def _window(scaler: Scaler, way: str, values: tuple[int, ...]) -> Field[Scaler]:
+    def get(it: Scaler) -> int:
+        seconds = _rules(it, way).stabilization
         return 300 if seconds is None else seconds
 
-    def put(hpa: Hpa, seconds: int) -> Hpa:
-        return _put_rules(hpa, way, replace(_rules(hpa, way), stabilization=seconds))
+    def put(it: Scaler, seconds: int) -> Scaler:
+        return _put_rules(it, way, replace(_rules(it, way), stabilization=seconds))
 
-    return Field(_path(way, "stabilizationWindowSeconds"), get, put, values)
+    return Field(_path(scaler, way, "stabilizationWindowSeconds"), get, put, values)
 
 
-def _policies(way: str, values: tuple[tuple[Policy, ...], ...]) -> Field:
-    def put(hpa: Hpa, policies: tuple[Policy, ...]) -> Hpa:
-        return _put_rules(hpa, way, replace(_rules(hpa, way), policies=policies))
+def _policies(scaler: Scaler, way: str, values: tuple[tuple[Policy, ...], ...]) -> Field[Scaler]:
+    def get(it: Scaler) -> tuple[Policy, ...]:
+        return _rules(it, way).policies
+
+    def put(it: Scaler, policies: tuple[Policy, ...]) -> Scaler:
+        return _put_rules(it, way, replace(_rules(it, way), policies=policies))
 
     def show(policies: tuple[Policy, ...]) -> str:
         return " or ".join(map(str, policies))
 
-    return Field(_path(way, "policies"), lambda hpa: _rules(hpa, way).policies, put, values, show)
+    return Field(_path(scaler, way, "policies"), get, put, values, show)

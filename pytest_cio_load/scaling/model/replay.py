@@ -11,10 +11,12 @@ from pytest_cio_load.scaling.hpa.controller import SYNC_PERIOD, Controller
 from pytest_cio_load.scaling.hpa.decision import Decision
 from pytest_cio_load.scaling.hpa.keda import Keda, Poll, ScaledObject
 from pytest_cio_load.scaling.hpa.spec import Behavior, Hpa
+from pytest_cio_load.scaling.hpa.triggers import PrometheusTrigger, RedisTrigger
+from pytest_cio_load.scaling.model.asked import Asked
 from pytest_cio_load.scaling.model.pipeline import Backlog, Pipeline
 from pytest_cio_load.scaling.model.pods import Pods
 from pytest_cio_load.scaling.model.run import Run, Samples, figures_of
-from pytest_cio_load.scaling.model.seen import Seen, requests_of, trigger_readings
+from pytest_cio_load.scaling.model.seen import Seen, requests_of
 from pytest_cio_load.scaling.model.traffic import Traffic, read_traffic
 from pytest_cio_load.scaling.planner.facts import Facts
 from pytest_cio_load.scaling.planner.findings import Contradiction
@@ -37,15 +39,16 @@ def replay(
     """What *scaler* makes of *traffic*.
 
     At the beginning the queue is empty and all pods are ready. Every metric is read as late as it can be, by one scrape and one look of the
-    adapter. The run ends with the traffic, or as soon afterwards as nothing waits.
+    adapter; what KEDA asks for is read as `asked` says. The run ends with the traffic, or as soon afterwards as nothing waits.
 
     Args:
-        scaler: an autoscaler, or a ScaledObject with the autoscaler that KEDA makes of it.
+        scaler: an autoscaler, or a ScaledObject with the autoscaler that KEDA makes of it. Of one with triggers that nobody here can
+            measure, only that autoscaler is replayed, on the other triggers; a warning says so.
         traffic: see `read_traffic`.
         pipeline: workers and workspaces; one workspace of 100/s without batches when None.
         replicas: pods at the beginning; the least that *scaler* allows when None.
         sync: seconds between two looks of the controller.
-        meanings: what the autoscaler's metrics tell ("depth", "age", "served") by their names, where names alone do not say.
+        meanings: what metrics and triggers tell ("depth", "age", "served") by their names, where these do not say it themselves.
         after: seconds for which the run goes on at most after the traffic.
 
     Raises:
@@ -57,18 +60,21 @@ def replay(
     if not 0 <= after < math.inf:
         raise ValueError(f"after: got {after:g}; expected seconds, at least 0; try {AFTER:g}")
     read, workers = read_traffic(traffic), pipeline or Pipeline()
-    made = _Replay(scaler, workers, replicas, sync, meanings or {})
+    played = scaler.awake if isinstance(scaler, ScaledObject) and scaler.others else scaler
+    made = _Replay(played, workers, replicas, sync, meanings or {})
     made.work(read, after)
     hpa = scaler.hpa if isinstance(scaler, ScaledObject) else scaler
     decisions, polls = tuple(made.decisions), tuple(made.polls)
     figures: dict[str, Any] = figures_of(made.samples, workers, decisions, polls)
-    warnings = warnings_for(hpa, read, workers)
+    warnings = warnings_for(scaler, read, workers)
     return Run(hpa, read, workers, samples=made.samples, decisions=decisions, polls=polls, warnings=warnings, **figures)
 
 
-def warnings_for(hpa: Hpa, traffic: Traffic, pipeline: Pipeline) -> tuple[Contradiction, ...]:
-    """What the planner's rules find in this autoscaler, when this arrives at this pipeline."""
-    behavior = hpa.behavior or Behavior()
+def warnings_for(scaler: Hpa | ScaledObject, traffic: Traffic, pipeline: Pipeline) -> tuple[Contradiction, ...]:
+    """What the planner's rules find in this autoscaler when this arrives at this pipeline, and what of it cannot be replayed."""
+    scaled = scaler if isinstance(scaler, ScaledObject) else None
+    hpa = scaler.hpa if isinstance(scaler, ScaledObject) else scaler
+    behavior, triggers = hpa.behavior or Behavior(), scaled.triggers if scaled else ()
     facts = Facts(
         arrival=traffic.peak,
         limit=pipeline.limit,
@@ -79,13 +85,26 @@ def warnings_for(hpa: Hpa, traffic: Traffic, pipeline: Pipeline) -> tuple[Contra
         worker_rate=pipeline.worker_rate,
         min_replicas=hpa.min_replicas,
         max_replicas=hpa.max_replicas,
+        idle_replicas=scaled.least if scaled and not scaled.others else None,
         metrics=hpa.metrics,
+        queries=tuple(trigger.source for trigger in triggers if isinstance(trigger, PrometheusTrigger)),
+        lists=tuple(trigger.source for trigger in triggers if isinstance(trigger, RedisTrigger)),
         scale_up=behavior.scale_up,
         scale_down=behavior.scale_down,
         cpu_request=pipeline.cpu_request,
         scrape=pipeline.scrape,
     )
-    return contradictions(facts)
+    found = contradictions(facts)
+    return (_not_replayed(scaled), *found) if scaled and scaled.others else found
+
+
+def _not_replayed(scaled: ScaledObject) -> Contradiction:
+    """What a run leaves out of *scaled*."""
+    arithmetic = (
+        f"{' and '.join(scaled.others)} cannot be replayed: this is what the HorizontalPodAutoscaler that KEDA makes of the other triggers "
+        f"does, with never fewer than {scaled.awake.min_replica_count}; activation, cooldownPeriod and idleReplicaCount do not come into it"
+    )
+    return Contradiction("not-replayed", arithmetic, "replay a copy without it to see when the others alone let it sleep")
 
 
 class _Replay:
@@ -99,8 +118,8 @@ class _Replay:
         self._pipeline, self._sync = pipeline, sync
         self.samples = Samples()
         metrics = self._controller.hpa.metrics
+        self._asked = Asked(scaler, pipeline, self.samples, meanings) if isinstance(scaler, ScaledObject) else None
         self._seen = Seen(() if self._keda else metrics, pipeline, self.samples, meanings)
-        self._triggers = tuple(zip(scaler.names, scaler.triggers, strict=True)) if isinstance(scaler, ScaledObject) else ()
         requests = requests_of(metrics, pipeline)
         self._pods = Pods(self._controller.replicas, start=pipeline.start, grace=pipeline.grace, requests=requests)
         self.decisions: list[Decision] = []
@@ -127,12 +146,12 @@ class _Replay:
 
     def _decide(self, now: int) -> None:
         """KEDA polls, the controller syncs, each when it is due; then the Deployment has as many replicas as they want."""
-        if self._keda is None:
+        if self._keda is None or self._asked is None:
             self.decisions.append(self._controller.sync(now, self._pods.states, self._seen.readings(now, self._pods.states)))
             self._next_sync += self._sync
             self._next = self._next_sync
         else:
-            found = trigger_readings(self._triggers, self._pipeline, self.samples, now)
+            found = self._asked.readings(now, self._pods.states)
             if now >= self._next_poll:
                 self.polls.append(self._keda.poll(now, found))
                 self._next_poll += self._keda.scaled.polling_interval
@@ -157,4 +176,4 @@ def _plain(scaler: object) -> Hpa:
     if isinstance(scaler, Hpa):
         return scaler
     got = type(scaler).__name__
-    raise ValueError(f"autoscaler: got {got}; expected an Hpa or a ScaledObject; try read_hpa('hpa.yaml')")
+    raise ValueError(f"autoscaler: got {got}; expected an Hpa or a ScaledObject; try read_scaler('hpa.yaml')")

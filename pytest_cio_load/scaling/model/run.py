@@ -173,7 +173,8 @@ def flaps(decisions: tuple[Decision, ...], polls: tuple[Poll, ...] = ()) -> int:
 
 
 def _changes(decisions: tuple[Decision, ...], polls: tuple[Poll, ...]) -> tuple[Decision | Poll, ...]:
-    every: list[Decision | Poll] = [*decisions, *polls]
+    # Of two at the same time KEDA's was the first one.
+    every: list[Decision | Poll] = [*polls, *decisions]
     return tuple(sorted((each for each in every if each.rescaled), key=lambda each: each.at))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 from pytest_cio_load.errors import near_miss
 from pytest_cio_load.scaling.hpa.metric import Metric, PodsMetric, ResourceMetric
 from pytest_cio_load.scaling.hpa.pods import PodState, Sample
-from pytest_cio_load.scaling.hpa.triggers import KafkaTrigger, PrometheusTrigger, Trigger, TriggerReading
 from pytest_cio_load.scaling.planner.autoscaling import is_shared
 from pytest_cio_load.units import show_value
 
@@ -34,7 +34,9 @@ class Meaning(StrEnum):
     """Jobs that were served in a second: by all pods, or as a Pods metric by each of them."""
 
 
-_MILLIS = re.compile(r"_(ms|millis|milliseconds)$", re.IGNORECASE)
+MILLIS = re.compile(r"_(ms|millis|milliseconds)$", re.IGNORECASE)
+"""Ends of names of what is told in milliseconds."""
+
 _NAMES = (
     (Meaning.AGE, re.compile(r"(^|_)(age|oldest|latency)(_|$)", re.IGNORECASE)),
     (Meaning.SERVED, re.compile(r"per_second|_rate$|throughput|processed", re.IGNORECASE)),
@@ -48,21 +50,35 @@ def meaning_of(metric: Metric, said: Mapping[str, str]) -> Meaning:
     Raises:
         ValueError: neither says anything, or what is said is no meaning.
     """
-    known = [each.value for each in Meaning]
     name = metric.name
     if name in said:
-        try:
-            return Meaning(said[name])
-        except ValueError:
-            got, nearest = show_value(said[name]), near_miss(said[name], known) or "try depth"
-            raise ValueError(f"meaning of metric {name}: got {got}; expected one of {', '.join(known)}; {nearest}") from None
-    found = next((meaning for meaning, pattern in _NAMES[:2] if pattern.search(name)), None)
-    if found is None and (is_shared(name) or _NAMES[2][1].search(name)):
-        found = Meaning.DEPTH
+        return read_meaning(name, said[name])
+    found = suggested(name)
     if found is None:
         expected = "one that tells of the queue, as cio_queue_depth does"
         raise ValueError(f"metric {metric.key}: got a name that says nothing here; expected {expected}; say what it means: {name}=depth")
     return found
+
+
+def read_meaning(name: str, text: str) -> Meaning:
+    """What is *said* of the metric *name*. Raises ValueError for what is no meaning."""
+    known = [each.value for each in Meaning]
+    try:
+        return Meaning(text)
+    except ValueError:
+        got, nearest = show_value(text), near_miss(text, known) or "try depth"
+        raise ValueError(f"meaning of metric {name}: got {got}; expected one of {', '.join(known)}; {nearest}") from None
+
+
+def suggested(name: str) -> Meaning | None:
+    """What a metric of that name tells; None where the name does not say."""
+    found = next((meaning for meaning, pattern in _NAMES[:2] if pattern.search(name)), None)
+    return Meaning.DEPTH if found is None and (is_shared(name) or _NAMES[2][1].search(name)) else found
+
+
+def series(samples: Samples, meaning: Meaning) -> array[float]:
+    """What *meaning* was in every second of a run."""
+    return {Meaning.DEPTH: samples.depth, Meaning.AGE: samples.age, Meaning.SERVED: samples.served}[meaning]
 
 
 class Seen:
@@ -90,7 +106,7 @@ class Seen:
         if isinstance(metric, ResourceMetric):
             return self._cpu if metric.name == "cpu" else self._memory
         meaning = meaning_of(metric, meanings)
-        late, value = self._pipeline.late, self._values(meaning, 1_000 if _MILLIS.search(metric.name) else 1)
+        late, value = self._pipeline.late, self._values(meaning, 1_000 if MILLIS.search(metric.name) else 1)
         if not isinstance(metric, PodsMetric):
             return lambda now, pods: value(now - late)
 
@@ -104,7 +120,7 @@ class Seen:
         return each
 
     def _values(self, meaning: Meaning, thousand: int) -> Callable[[int], int | float]:
-        values = {Meaning.DEPTH: self._samples.depth, Meaning.AGE: self._samples.age, Meaning.SERVED: self._samples.served}[meaning]
+        values = series(self._samples, meaning)
         # What is at index n stands for the end of second n; before the beginning there was nothing.
         scale = thousand if meaning is Meaning.AGE else 1
         return lambda at: _whole(values[at - 1] * scale) if at > 0 else 0
@@ -122,20 +138,6 @@ class Seen:
 
     def _memory(self, now: int, pods: Sequence[PodState]) -> Reading:
         return {pod.name: MEMORY_USED for pod in _scraped(pods, now - self._pipeline.late)}
-
-
-def trigger_readings(triggers: Sequence[tuple[str, Trigger]], pipeline: Pipeline, samples: Samples, now: int) -> dict[str, TriggerReading]:
-    """What KEDA finds at second *now*: Prometheus knows what it has scraped, a queue itself says how deep it is."""
-    found: dict[str, TriggerReading] = {}
-    for name, trigger in triggers:
-        at = now - (int(pipeline.scrape) if isinstance(trigger, PrometheusTrigger) else 0)
-        depth = samples.depth[at - 1] if at > 0 else 0.0
-        if isinstance(trigger, KafkaTrigger):
-            whole, parts = round(depth), pipeline.partitions
-            found[name] = [whole // parts + (number < whole % parts) for number in range(parts)]
-        else:
-            found[name] = depth
-    return found
 
 
 def requests_of(metrics: Sequence[Metric], pipeline: Pipeline) -> dict[str, float]:

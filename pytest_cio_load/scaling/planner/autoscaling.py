@@ -6,7 +6,7 @@ import math
 import re
 from fractions import Fraction
 
-from pytest_cio_load.scaling.hpa.spec import PodsMetric, PolicyKind, ResourceMetric, ScalingRules, Select, TargetKind
+from pytest_cio_load.scaling.hpa.spec import ExternalMetric, PodsMetric, PolicyKind, ResourceMetric, ScalingRules, Select, TargetKind
 from pytest_cio_load.scaling.planner.demand import CPU_PER_JOB, up
 from pytest_cio_load.scaling.planner.facts import Facts
 from pytest_cio_load.scaling.planner.findings import Contradiction
@@ -24,6 +24,7 @@ LATE = 120.0
 _SHARED = re.compile(r"queue|depth|backlog|lag|pending|waiting|outstanding", re.IGNORECASE)
 _SUMMED = re.compile(r"\bcio_queue_depth\b")
 _ONCE = re.compile(r"\b(?:max|min|avg|topk|quantile|group)\b")
+_OWN = re.compile(r"\bcio_queue_(?:depth|oldest_age_seconds|rate|latency_seconds\w*)\b")
 _BULLMQ = re.compile(r"[^:]+:.+:wait")
 _TOLERANCE = Fraction(1, 10)
 
@@ -31,6 +32,11 @@ _TOLERANCE = Fraction(1, 10)
 def is_shared(name: str) -> bool:
     """Whether a metric of that name tells of a whole queue, by its name."""
     return _SHARED.search(name) is not None
+
+
+def summed_over_pods(query: str) -> bool:
+    """Whether a query of Prometheus adds up what every pod exports of the one queue."""
+    return _SUMMED.search(query) is not None and _ONCE.search(query) is None
 
 
 def pods_metric_of_a_shared_depth(facts: Facts) -> Contradiction | None:
@@ -58,7 +64,7 @@ def pods_metric_of_a_shared_depth(facts: Facts) -> Contradiction | None:
 
 def depth_summed_over_pods(facts: Facts) -> Contradiction | None:
     """A query that sums what every pod exports of the one queue counts it once per pod."""
-    summed = next((query for query in facts.queries if _SUMMED.search(query) and not _ONCE.search(query)), None)
+    summed = next((query for query in facts.queries if summed_over_pods(query)), None)
     if summed is None:
         return None
     fewest, most = facts.min_replicas or 1, facts.max_replicas or 20
@@ -68,6 +74,20 @@ def depth_summed_over_pods(facts: Facts) -> Contradiction | None:
     )
     remedy = 'take each state once, then sum: sum(max by (state) (cio_queue_depth{queue="…",state=~"waiting|prioritized"}))'
     return Contradiction("depth-summed-over-pods", arithmetic, remedy, facts.places.get("queries"))
+
+
+def asleep_for_good(facts: Facts) -> Contradiction | None:
+    """While no worker runs, nobody exports what would have one started."""
+    outside = sum(1 for metric in facts.metrics if isinstance(metric, ExternalMetric))
+    own = [found[0] for query in facts.queries if (found := _OWN.search(query))]
+    if facts.idle_replicas != 0 or not own or len(own) < outside:
+        return None
+    arithmetic = (
+        f"workers export {own[0]}, and of 0 workers 0 do: a query without a result is 0 for KEDA, 0 is not active, and so 0 they stay, "
+        f"however many jobs wait"
+    )
+    remedy = "keep minReplicaCount: 1 without idleReplicaCount, or export the depth from something that always runs as well"
+    return Contradiction("asleep-for-good", arithmetic, remedy, facts.place("queries", "idle_replicas", "min_replicas"))
 
 
 def list_without_some_jobs(facts: Facts) -> Contradiction | None:

@@ -25,6 +25,12 @@ MEASURED_PAYLOAD = 150
 CPU_PER_JOB = 0.00036
 """Seconds of CPU that a worker spends on one job, without the request: measured, 0.339 to 0.385 ms."""
 
+STEADY = "pods without flaps"
+"""Name of the figure that only plans have whose fewest pods are not enough for the peak."""
+
+SCALE_DOWN = 300.0
+"""Seconds for which an autoscaler waits before it takes pods away; Kubernetes' own, and that of the planner's manifests."""
+
 FEWEST = 2
 """Pods that always run: one may be moved or killed while the other goes on."""
 
@@ -137,12 +143,23 @@ def _workers(demand: Demand) -> Iterator[Figure]:
     mean = min(demand.daily / DAY, most)
     fewest = max(FEWEST, up(mean / rate))
     yield Figure("fewest pods", float(fewest), "pods", f"the larger of {FEWEST} and the mean's ⌈{show_rate(mean)} / {show_rate(rate)}⌉")
+    if busy > fewest:
+        yield _steady(fewest, busy, rate, worked)
     largest = max(fewest, useful)
     yield Figure("most pods", float(largest), "pods", f"the larger of {fewest} and the useful {useful}")
     share = min(rate, most / largest)
     yield Figure("CPU of a pod", share * CPU_PER_JOB, "cores", f"{show_rate(share)} × {CPU_PER_JOB * 1000:g} ms, without the requests")
     depth = max(1, math.floor(share * demand.delay))
     yield Figure("jobs per pod", float(depth), "jobs", f"{show_rate(share)} of a pod × {show_duration(demand.delay)} that a job may wait")
+
+
+def _steady(fewest: int, busy: int, rate: float, worked: float) -> Figure:
+    """Pods from which on a peak is no reason to add any: with fewer, an autoscaler that sees only the depth never comes to rest in one."""
+    formula = (
+        f"⌈{show_rate(worked)} / {show_rate(rate)}⌉ as minimum: {fewest} work off {show_rate(fewest * rate)}, and in a peak longer than "
+        f"{show_duration(SCALE_DOWN)} pods come and go, for the depth falls as soon as there are enough of them"
+    )
+    return Figure(STEADY, float(busy), "pods", formula)
 
 
 def _outage(demand: Demand, has_queue: bool) -> Iterator[Figure]:

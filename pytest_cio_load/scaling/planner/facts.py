@@ -46,6 +46,7 @@ class Facts:
         processes: worker processes in a pod.
         min_replicas: pods that always run.
         max_replicas: pods at most.
+        idle_replicas: pods that KEDA leaves while there is nothing to do.
         metrics: what an autoscaler looks at.
         queries: what KEDA asks Prometheus.
         lists: lists in Redis whose length KEDA looks at.
@@ -84,6 +85,7 @@ class Facts:
     processes: int | None = None
     min_replicas: int | None = None
     max_replicas: int | None = None
+    idle_replicas: int | None = None
     metrics: tuple[Metric, ...] = ()
     queries: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()

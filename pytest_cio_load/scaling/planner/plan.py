@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pytest_cio_load.customerio.workspaces import HOUSE_BUDGET
-from pytest_cio_load.scaling.planner.demand import Demand, figures_of
+from pytest_cio_load.scaling.planner.demand import STEADY, Demand, figures_of
 from pytest_cio_load.scaling.planner.facts import Facts
 from pytest_cio_load.scaling.planner.figures import Figure
 from pytest_cio_load.scaling.planner.findings import Contradiction
@@ -59,6 +59,11 @@ class Plan:
     def min_replicas(self) -> int:
         """Pods that always run."""
         return int(self.number("fewest pods"))
+
+    @property
+    def steady_replicas(self) -> int:
+        """Pods that, always running, leave the autoscaler nothing to do in a peak: with fewer it adds some and takes them away in turn."""
+        return max((int(figure.value or 0) for figure in self.figures if figure.name == STEADY), default=self.min_replicas)
 
     @property
     def max_replicas(self) -> int:

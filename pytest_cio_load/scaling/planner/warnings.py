@@ -20,6 +20,7 @@ RULES = (
     settings.killed_before_its_time,
     settings.order_not_kept,
     autoscaling.depth_summed_over_pods,
+    autoscaling.asleep_for_good,
     autoscaling.list_without_some_jobs,
     rates.remedies_in_sum,
 )

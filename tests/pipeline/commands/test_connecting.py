@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -179,3 +182,59 @@ def test_log_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str], monk
     log_to_stderr()
     logging.getLogger("pytest_cio_load.pipeline").info("so it goes")
     assert capsys.readouterr().err.endswith(" INFO so it goes\n")
+
+
+PRINTS = """
+import sys
+from pytest_cio_load.pipeline.commands.connecting import told
+def work():
+    {work}
+    return 0
+sys.exit(told("it", work))
+"""
+
+
+@pytest.mark.parametrize("work", ["print('x' * 10_000_000)", "print('x')", "print('x', flush=True)", "print('x'); sys.exit(0)"])
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_nobody_reads_it(work: str, unbuffered: bool) -> None:
+    """Much or little, at once or at the end: the command ends without a word, as others do that are piped into head."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, *(["-u"] if unbuffered else []), "-c", PRINTS.format(work=work)]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "codes", "told_there"),
+    [
+        (("plan", "--daily", "6M"), {141}, ""),
+        (("--help",), {0, 141}, ""),  # argparse does not mind where nothing is buffered
+        (("plan", "--help"), {0, 141}, ""),
+        (("plan", "--daily", "6M", "--peak", "0.5"), {2}, "cio-load plan: peak: got 0.5; expected a factor of at least 1; try 4\n"),
+    ],
+)
+def test_no_command_minds(arguments: tuple[str, ...], codes: set[int], told_there: str) -> None:
+    """Nor does help, which no command prints; mistakes are told elsewhere, and are told."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "pytest_cio_load.cli", *arguments]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    finally:
+        os.close(writer)
+    assert done.returncode in codes
+    assert done.stderr == told_there
+
+
+def test_a_pipe_to_somebody_else(capfd: pytest.CaptureFixture[str]) -> None:
+    """That broke is an error like any other."""
+
+    def work() -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert told("it", work) == 2
+    assert capfd.readouterr().err == "cio-load it: [Errno 32] Broken pipe\n"

@@ -94,6 +94,17 @@ def test_written(run: Run, tmp_path: Path, capsys: Caught) -> None:
     assert yaml.safe_load((tmp_path / "k8s" / "kustomization.yaml").read_text(encoding="utf-8"))["resources"] == NAMES[:-1]
 
 
+def test_pods_that_come_and_go(run: Run, capsys: Caught) -> None:
+    """Are said to whoever asks for a minimum that the peak is too much for."""
+    given = ("k8s", "worker", "--image", "w:1", "--live", "--daily", "6.48M", "--batch", "1")
+    for more, warned in (((), True), (("--min", "3"), True), (("--min", "4"), False), (("--max", "3"), False)):
+        assert run(*given, *more) == 0
+        assert ("pods come and go" in capsys.readouterr().err) is warned
+    run(*given)
+    said = "cio-load k8s: min 2: a peak keeps ⌈300/s / 83.33/s⌉ = 4 pods busy, and in one longer than 5m pods come and go, for the depth"
+    assert said in capsys.readouterr().err
+
+
 NAMES = [
     "deployment.yaml",
     "hpa.yaml",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import Any
 
@@ -12,62 +11,12 @@ from hypothesis import strategies as st
 
 from pytest_cio_load.scaling.hpa.keda import Keda, Move, ScaledObject
 from pytest_cio_load.scaling.hpa.pods import PodState
-from pytest_cio_load.scaling.hpa.spec import Behavior, ExternalMetric, ScalingRules, Target, TargetKind
-from pytest_cio_load.scaling.hpa.triggers import KafkaTrigger, Measured, PrometheusTrigger, RedisTrigger, Trigger
+from pytest_cio_load.scaling.hpa.spec import Behavior, ExternalMetric, ResourceMetric, ScalingRules, Target, TargetKind
+from pytest_cio_load.scaling.hpa.triggers import PrometheusTrigger, RedisTrigger, ResourceTrigger
 
 DEPTH = PrometheusTrigger(500, name="depth")
 OTHER = RedisTrigger(10, name="other")
-
-
-@pytest.mark.parametrize(
-    ("trigger", "reading", "value", "active"),
-    [
-        (DEPTH, 1200, 1200, True),
-        (DEPTH, 0, 0, False),
-        (DEPTH, 0.001, 0.001, True),
-        (DEPTH, 2.0009, 2.0, True),
-        (DEPTH, None, None, False),
-        (DEPTH, math.nan, 0, False),
-        (DEPTH, math.inf, 0, False),
-        (PrometheusTrigger(500, ignore_null_values=False), math.nan, None, False),
-        (PrometheusTrigger(500, activation=50), 50, 50, False),
-        (PrometheusTrigger(500, activation=50), 50.1, 50.1, True),
-        (PrometheusTrigger(500, activation=-1), math.nan, 0, True),
-        (RedisTrigger(5), 12, 12, True),
-        (RedisTrigger(5, activation=12), 12, 12, False),
-        (RedisTrigger(5), None, None, False),
-        (KafkaTrigger(10), [3, 4, 0], 7, True),
-        (KafkaTrigger(10), [], 0, False),
-        (KafkaTrigger(10), None, None, False),
-        (KafkaTrigger(10), [0, 0], 0, False),
-        (KafkaTrigger(10), [25, 0, 0], 25, True),
-        (KafkaTrigger(10), [29, 0], 29, True),
-        (KafkaTrigger(10), [30, 0], 20, True),
-        (KafkaTrigger(10, allow_idle_consumers=True), [30, 0], 30, True),
-        (KafkaTrigger(10, limit_to_partitions_with_lag=True), [30, 0], 10, True),
-        (KafkaTrigger(10, activation=25), [30, 0], 20, True),
-        (KafkaTrigger(10, activation=30), [30, 0], 20, False),
-    ],
-)
-def test_measured(trigger: Trigger, reading: Any, value: float | None, active: bool) -> None:
-    """What the autoscaler reads, and whether there is something to do; 30 ÷ 10 = 3 is over 2 partitions, 29 ÷ 10 is cut to 2."""
-    assert trigger.measure(reading) == Measured(value, active)
-
-
-@pytest.mark.parametrize(
-    ("trigger", "target"),
-    [
-        (DEPTH, Target(TargetKind.AVERAGE_VALUE, Fraction(500))),
-        (PrometheusTrigger(0.5, average=False), Target(TargetKind.VALUE, Fraction(1, 2))),
-        (RedisTrigger(), Target(TargetKind.AVERAGE_VALUE, Fraction(5))),
-        (RedisTrigger(7, average=False), Target(TargetKind.VALUE, Fraction(7))),
-        (KafkaTrigger(), Target(TargetKind.AVERAGE_VALUE, Fraction(10))),
-        (KafkaTrigger(7, average=False), Target(TargetKind.VALUE, Fraction(7))),
-    ],
-)
-def test_the_target_of_a_trigger(trigger: Trigger, target: Target) -> None:
-    """AverageValue unless Value was asked for."""
-    assert trigger.target == target
+CPU = ResourceTrigger("cpu", Target(TargetKind.UTILIZATION, Fraction(50)), name="cpu")
 
 
 @pytest.mark.parametrize(("low", "least"), [(0, 1), (1, 1), (3, 3)])
@@ -207,3 +156,58 @@ def test_never_out_of_bounds(depths: list[int | None], scaled: ScaledObject) -> 
 def test_why(scaled: ScaledObject, start: int, now: float, readings: dict[str, int | None], reason: str) -> None:
     """In words."""
     assert Keda(scaled, replicas=start).poll(now, readings).reason == reason
+
+
+def test_cpu_beside_a_queue() -> None:
+    """Is the autoscaler's own metric; it wakes nobody, and keeps nobody awake."""
+    scaled = ScaledObject((DEPTH, CPU), max_replica_count=9)
+    assert scaled.hpa.metrics == (ExternalMetric("depth", DEPTH.target), ResourceMetric("cpu", CPU.target))
+    keda = Keda(scaled, replicas=2)
+    busy = [PodState(f"p{index}", requests={"cpu": 1.0}) for index in range(2)]
+    decision = keda.sync(0, busy, {"depth": 0, "cpu": {"p0": 1.0, "p1": 1.0}})
+    assert decision.desired == 4
+    assert [keda.poll(now, {"depth": 0}).move for now in (0, 1)] == [Move.COOLING, Move.DEACTIVATED]
+    assert keda.poll(30, {"depth": 0}).move is Move.IDLE
+
+
+def test_cpu_alone() -> None:
+    """Is always active."""
+    poll = Keda(ScaledObject((CPU,), 1, 9), replicas=3).poll(0, {})
+    assert (poll.move, poll.active, poll.desired) == (Move.ACTIVE, ("cpu",), 3)
+
+
+def test_what_is_kept_from_poll_to_poll() -> None:
+    """The autoscaler reads it until the next one; before the first there is nothing to keep."""
+    keda = Keda(ScaledObject((PrometheusTrigger(500, name="depth", cached=True),), 1, 9), replicas=1)
+    pods = [PodState(f"p{index}") for index in range(9)]
+    wanted = [keda.sync(0, pods[:1], {"depth": 600}).recommended]
+    keda.poll(0, {"depth": 1_000})
+    wanted += [keda.sync(now, pods[: keda.replicas], {"depth": 4_000}).recommended for now in (15, 30)]
+    keda.poll(30, {"depth": 4_000})
+    wanted.append(keda.sync(45, pods[: keda.replicas], {"depth": 0}).recommended)
+    assert wanted == [2, 2, 2, 8]
+
+
+def test_one_that_never_sleeps() -> None:
+    """Has at least one replica and no idle count."""
+    assert (ZERO.awake.least, IDLE.awake.least, FLOOR.awake) == (1, 3, FLOOR)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"triggers": (CPU,)}, "minReplicaCount: got 0; expected at least 1 with cpu and memory triggers alone, for no pod"),
+        ({"triggers": (DEPTH,), "idle_replica_count": 0}, "idleReplicaCount: got 0; expected none with minReplicaCount 0"),
+        ({"triggers": (DEPTH, DEPTH)}, "triggers: got depth twice; expected a name for each"),
+    ],
+)
+def test_what_keda_would_refuse(how: dict[str, Any], message: str) -> None:
+    """Is no value."""
+    with pytest.raises(ValueError) as caught:
+        ScaledObject(**how)
+    assert message in str(caught.value)
+
+
+def test_cpu_beside_what_cannot_be_measured() -> None:
+    """May have a minimum of 0: the other one may wake it."""
+    assert ScaledObject((CPU,), others=("type: cron",)).min_replica_count == 0

@@ -23,7 +23,7 @@ from pytest_cio_load.scaling.hpa.spec import (
     TargetKind,
 )
 from pytest_cio_load.scaling.manifests.nodes import ManifestError
-from pytest_cio_load.scaling.manifests.reading import Manifests, read_files, read_hpa
+from pytest_cio_load.scaling.manifests.reading import Manifests, read_files, read_scaler
 
 Read = Callable[..., Manifests]
 
@@ -151,7 +151,7 @@ def test_one_autoscaler_of_a_file(tmp_path: Path, seed: str) -> None:
     """Other kinds beside it are passed over."""
     path = tmp_path / "hpa.yaml"
     path.write_text(f"kind: Service\n---\n{seed}", encoding="utf-8")
-    assert read_hpa(path).max_replicas == 20
+    assert read_scaler(path).max_replicas == 20
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_no_one_autoscaler(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "hpa.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ManifestError) as caught:
-        read_hpa(path)
+        read_scaler(path)
     assert message in str(caught.value)
     assert caught.value.mistakes
 

@@ -142,3 +142,38 @@ def test_tune_as_json(typed: Command, capsys: pytest.CaptureFixture[str]) -> Non
     assert said["kept"] is True
     assert {"path", "before", "after", "why"} == set(said["changes"][0])
     assert said["after"]["figures"]["pod_hours"] <= said["before"]["figures"]["pod_hours"]
+
+
+KEDA = """\
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: w}
+spec:
+  scaleTargetRef: {name: w}
+  maxReplicaCount: 9
+  triggers: [{type: redis, metadata: {listName: mails, listLength: '100'}}]
+"""
+
+
+def test_a_scaled_object(typed: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is replayed as KEDA would have it, and tuned field by field."""
+    file = tmp_path / "so.yaml"
+    file.write_text(KEDA, encoding="utf-8")
+    how = ("--traffic", "2m:0,5m:400,20m:0", "--workspaces", "5")
+    assert typed("replay", str(file), *how) == 0
+    said = capsys.readouterr().out
+    assert "0 → 1: activated by s0-redis" in said
+    assert "→ 0: no trigger active for" in said
+    assert typed("tune", str(file), *how, "--keep", "max_depth<60k,drain_time<20m", "--tries", "60") == 0
+    said = capsys.readouterr().out
+    assert "  spec.triggers\n      redis, AverageValue 100 of mails → redis, AverageValue " in said
+    assert "  spec.cooldownPeriod\n      300 → " in said
+
+
+def test_a_mistake_in_a_scaled_object(typed: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the file and the line, whoever reads it."""
+    file = tmp_path / "so.yaml"
+    file.write_text(KEDA.replace("'100'", "100"), encoding="utf-8")
+    for command, more in (("replay", ()), ("tune", ("--keep", "flaps==0"))):
+        assert typed(command, str(file), "--traffic", "1m:1", *more) == 2
+        assert "so.yaml:7: spec.triggers[0].metadata.listLength: got 100; expected text" in capsys.readouterr().err

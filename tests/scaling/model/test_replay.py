@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_cio_load.scaling.hpa.keda import Move, ScaledObject
 from pytest_cio_load.scaling.hpa.spec import ExternalMetric, Hpa, ResourceMetric, Target, TargetKind
-from pytest_cio_load.scaling.hpa.triggers import KafkaTrigger, PrometheusTrigger, RedisTrigger
 from pytest_cio_load.scaling.model.pipeline import Pipeline
 from pytest_cio_load.scaling.model.replay import replay
 
@@ -189,7 +187,7 @@ def test_times_out_of_range(external: Make, how: dict[str, float], said: str) ->
 
 def test_what_is_no_autoscaler() -> None:
     """A path is not read here."""
-    with pytest.raises(ValueError, match="autoscaler: got str; expected an Hpa or a ScaledObject; try read_hpa"):
+    with pytest.raises(ValueError, match="autoscaler: got str; expected an Hpa or a ScaledObject; try read_scaler"):
         replay("hpa.yaml", "1m:1")  # type: ignore[arg-type]
 
 
@@ -232,37 +230,6 @@ def test_the_latency_that_most_jobs_have(external: Make) -> None:
     """The last of 600 waits for a minute, 95 % for less: 57 s, and the request."""
     run = replay(external(high=1), "1m:20", ROOMY)
     assert run.latency == pytest.approx(57.12, abs=1)
-
-
-def test_keda_wakes_what_sleeps() -> None:
-    """A poll finds the first jobs, the autoscaler does the rest; after the cooldown it sleeps again."""
-    scaled = ScaledObject((PrometheusTrigger(100),), max_replica_count=5, cooldown_period=60, name="worker")
-    run = replay(scaled, "2m:0,3m:30,10m:0", ROOMY)
-    moves = [poll.move for poll in run.polls if poll.rescaled]
-    assert moves == [Move.ACTIVATED, Move.DEACTIVATED]
-    assert run.max_pods > 1
-    assert run.samples.ready[-1] == 0
-    assert run.hpa.name == "keda-hpa-worker"
-    assert [change.at for change in run.changes] == sorted(change.at for change in run.changes)
-
-
-def test_keda_and_its_autoscaler_have_their_own_clocks() -> None:
-    """One polls every 40 s here, the other syncs every 15."""
-    scaled = ScaledObject((RedisTrigger(10),), min_replica_count=1, polling_interval=40)
-    run = replay(scaled, "2m:1", ROOMY)
-    assert [poll.at for poll in run.polls] == [0, 40, 80]
-    assert [decision.at for decision in run.decisions] == list(range(0, 120, 15))
-
-
-@pytest.mark.parametrize(
-    ("trigger", "most"),
-    [(RedisTrigger(10), 20), (KafkaTrigger(10), 4), (KafkaTrigger(10, allow_idle_consumers=True), 20), (PrometheusTrigger(10), 20)],
-)
-def test_triggers_see_the_depth(trigger: RedisTrigger | KafkaTrigger | PrometheusTrigger, most: int) -> None:
-    """Kafka's never asks for more pods than partitions, unless it may."""
-    scaled = ScaledObject((trigger,), min_replica_count=1, max_replica_count=20)
-    pipeline = Pipeline(workspaces=100, per_pod=10.0, partitions=4)
-    assert replay(scaled, "10m:100,10m:1", pipeline).max_pods == most
 
 
 def test_a_run_is_shown_short(external: Make) -> None:

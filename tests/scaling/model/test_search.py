@@ -37,7 +37,7 @@ def found() -> Tuned:
 def test_it_keeps_what_was_promised(found: Tuned) -> None:
     """And replaying it again says the same."""
     assert found.kept
-    again = replay(found.hpa, PEAK, ROOMY)
+    again = replay(found.scaler, PEAK, ROOMY)
     assert not broken(found.promises, again)
     assert again == found.run
 
@@ -45,12 +45,13 @@ def test_it_keeps_what_was_promised(found: Tuned) -> None:
 def test_it_is_cheaper(found: Tuned) -> None:
     """Twenty pods for a metric that cannot fall are a waste."""
     assert found.run.pod_hours < found.before.pod_hours / 2
-    assert isinstance(found.hpa.metrics[0], ExternalMetric)
+    assert isinstance(found.scaler, Hpa)
+    assert isinstance(found.scaler.metrics[0], ExternalMetric)
 
 
 def test_no_pod_past_what_the_workspaces_take(found: Tuned) -> None:
     """500/s are six pods."""
-    assert found.hpa.max_replicas <= 6
+    assert found.scaler.max_replicas <= 6
 
 
 def test_each_change_is_explained(found: Tuned) -> None:
@@ -113,7 +114,7 @@ def test_the_same_seed_gives_the_same_answer(external: Make) -> None:
     """Whatever is drawn at random is drawn again."""
     promises = read_promises("max_depth<9000,drain_time<10m")
     first, second = (tune(external(), "2m:50,2m:200,5m:50", promises, ROOMY, tries=40, seed=3) for _ in range(2))
-    assert first.hpa == second.hpa
+    assert first.scaler == second.scaler
     assert first.changes == second.changes
 
 
@@ -143,7 +144,7 @@ def test_when_only_the_cost_is_too_high(original: Hpa) -> None:
 def test_the_fewest_pods_stay(external: Make) -> None:
     """As many as somebody asked for, whatever would be cheaper."""
     found = tune(external(low=3, high=6), "5m:1", read_promises("max_depth<1000"), ROOMY, fewest=3, tries=40)
-    assert found.hpa.min_replicas == 3
+    assert found.scaler.min_replicas == 3
 
 
 @pytest.mark.parametrize(
@@ -163,10 +164,16 @@ def test_what_is_refused(external: Make, how: dict[str, object], said: str) -> N
     assert said in str(caught.value)
 
 
-def test_a_scaled_object_is_not_searched() -> None:
-    """What KEDA makes of it is."""
-    from pytest_cio_load.scaling.hpa.keda import ScaledObject
-    from pytest_cio_load.scaling.hpa.triggers import RedisTrigger
+def test_what_is_no_autoscaler_is_not_searched() -> None:
+    """A path is not read here."""
+    with pytest.raises(ValueError, match=r"autoscaler: got str; expected an Hpa or a ScaledObject; try read_scaler"):
+        tune("hpa.yaml", "1m:1", read_promises("flaps==0"))  # type: ignore[arg-type]
 
-    with pytest.raises(ValueError, match=r"autoscaler: got ScaledObject; expected an Hpa; try the one that KEDA makes, scaled\.hpa"):
-        tune(ScaledObject((RedisTrigger(),)), "1m:1", read_promises("flaps==0"))  # type: ignore[arg-type]
+
+def test_fewer_pods_than_have_to_run_are_not_proposed(external: Make) -> None:
+    """Even where the policy as it is has fewer."""
+    found = tune(external(low=1, high=6), "5m:1", read_promises("max_depth<1000"), ROOMY, fewest=3, tries=40)
+    assert isinstance(found.scaler, Hpa)
+    assert found.scaler.min_replicas == 3
+    assert ("spec.minReplicas", "1", "3") in [(change.path, change.before, change.after) for change in found.changes]
+    assert next(change.why for change in found.changes if change.path == "spec.minReplicas").endswith("or the 3 that always run")

@@ -8,10 +8,9 @@ import pytest
 
 from pytest_cio_load.scaling.hpa.metric import ExternalMetric, Metric, ObjectMetric, PodsMetric, ResourceMetric, Target, TargetKind
 from pytest_cio_load.scaling.hpa.pods import PodState, Sample
-from pytest_cio_load.scaling.hpa.triggers import KafkaTrigger, PrometheusTrigger, RedisTrigger
 from pytest_cio_load.scaling.model.pipeline import Pipeline
 from pytest_cio_load.scaling.model.run import Samples
-from pytest_cio_load.scaling.model.seen import MEMORY_USED, Meaning, Seen, meaning_of, requests_of, trigger_readings
+from pytest_cio_load.scaling.model.seen import MEMORY_USED, Meaning, Seen, meaning_of, requests_of
 
 ONE = Target(TargetKind.AVERAGE_VALUE, Fraction(1))
 PERCENT = Target(TargetKind.UTILIZATION, Fraction(70))
@@ -55,19 +54,6 @@ def test_readings_at_60_s(samples: Samples, metric: Metric, reading: object) -> 
 def test_before_the_beginning_there_was_nothing(samples: Samples, metric: Metric) -> None:
     """What is read in the first seconds is older than the run."""
     assert Seen([metric], PIPELINE, samples, {}).readings(20, PODS) == {metric.key: 0}
-
-
-@pytest.mark.parametrize(
-    ("trigger", "reading"),
-    [
-        (PrometheusTrigger(10), 44),
-        (RedisTrigger(10), 59),
-        (KafkaTrigger(10), [8, 8, 8, 7, 7, 7, 7, 7]),
-    ],
-)
-def test_what_keda_finds(samples: Samples, trigger: PrometheusTrigger | RedisTrigger | KafkaTrigger, reading: object) -> None:
-    """Prometheus knows what it scraped; a queue itself is up to date, and Kafka's lag is spread over its partitions."""
-    assert trigger_readings([("it", trigger)], PIPELINE, samples, 60) == {"it": reading}
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,17 @@ def test_useful_pods_by_the_round_trip() -> None:
     assert made.figure("useful pods").formula == "⌈100/s × 200ms / 10⌉; more add nothing"
 
 
+def test_pods_without_flaps() -> None:
+    """Only where the fewest are too few for the peak: ⌈300 / 83.33⌉ = 4, where 2 are enough for the mean."""
+    made = plan(6_480_000, batch=1)
+    assert (made.min_replicas, made.steady_replicas) == (2, 4)
+    formula = made.figure("pods without flaps").formula
+    assert formula.startswith("⌈300/s / 83.33/s⌉ as minimum: 2 work off 166.67/s, and in a peak longer than 5m pods come and go")
+    flat = plan(25_920_000, peak=1, batch=1)
+    assert flat.steady_replicas == flat.min_replicas == 4
+    assert "pods without flaps" not in [figure.name for figure in flat.figures]
+
+
 def test_workspaces_leave_something_for_draining() -> None:
     """300/s through workspaces of 100/s need four: three would never empty a queue."""
     assert plan(**ONE_BY_ONE).workspaces == 4
@@ -181,6 +192,6 @@ def test_what_always_holds(daily: int, peak: float, batch: int, limit: float, rt
     made = plan(daily, peak=peak, batch=batch, limit=limit, rtt=rtt, concurrency=concurrency)
     assert made.number("capacity") > made.number("peak rate") * (1 - 1e-6)
     assert made.max_replicas * made.number("rate of a pod") >= made.number("capacity") * (1 - 1e-6)
-    assert 2 <= made.min_replicas <= made.max_replicas
+    assert 2 <= made.min_replicas <= made.steady_replicas <= made.max_replicas
     assert made.number("workers at the peak") <= made.number("useful pods")
     assert all(warning.code == "volume-past-a-workspace" for warning in made.warnings)

@@ -194,6 +194,13 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         ["with 2 pods it is 2 × the depth, with 8 it is 8 ×", "sum(max by (state)"],
     ),
     (
+        "asleep-for-good",
+        {"queries": ("sum(max by (state) (cio_queue_depth))",), "idle_replicas": 0},
+        {"idle_replicas": 1},
+        ["workers export cio_queue_depth, and of 0 workers 0 do", "keep minReplicaCount: 1 without idleReplicaCount"],
+    ),
+    ("asleep-for-good", {"queries": ("max(cio_queue_oldest_age_seconds)",), "idle_replicas": 0}, {"queries": ("kafka_lag",)}, []),
+    (
         "list-without-some-jobs",
         {"lists": ("bull:cio-events:wait",)},
         {"lists": ("jobs",)},
@@ -228,7 +235,7 @@ def test_its_twin(code: str, facts: dict[str, Any], mended: dict[str, Any], said
 
 def test_all_of_them() -> None:
     """Each has a case of its own above."""
-    assert len({code for code, *_ in CASES}) == len(RULES) == 15
+    assert len({code for code, *_ in CASES}) == len(RULES) == 16
 
 
 def test_nothing_known_finds_nothing() -> None:
