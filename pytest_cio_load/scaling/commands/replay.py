@@ -33,6 +33,7 @@ def replay_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--keep", metavar="PROMISES", help="Exit with 1 unless these are kept: max_depth<20000,drain_time<10m,flaps==0")
     add("--svg", type=Path, metavar="FILE", help="Write the plot as SVG to FILE too")
+    add("--html", type=Path, metavar="FILE", help="Write all of it as a page to FILE too")
     add("--json", action="store_true", help="Print JSON")
 
 
@@ -92,7 +93,7 @@ def run_replay(said: argparse.Namespace) -> int:
 
 def _run(said: argparse.Namespace) -> int:
     from pytest_cio_load.scaling.manifests.reading import read_scaler
-    from pytest_cio_load.scaling.model.plot import svg
+    from pytest_cio_load.scaling.model.plot import page, svg
     from pytest_cio_load.scaling.model.promises import broken, read_promises
     from pytest_cio_load.scaling.model.replay import replay
 
@@ -101,6 +102,9 @@ def _run(said: argparse.Namespace) -> int:
     missed = broken(promises, run)
     if said.svg is not None:
         said.svg.write_text(svg(run), encoding="utf-8")
+    if said.html is not None:
+        told_lines = [*figure_lines(run), *(f"broken: {each}" for each in missed), "", *change_lines(run)]
+        said.html.write_text(page(run, f"{said.file}: {said.traffic}", told_lines), encoding="utf-8")
     if said.json:
         print(json.dumps({**run.plain(), "broken": missed}, ensure_ascii=False, indent=2))
     else:
@@ -112,15 +116,22 @@ def _run(said: argparse.Namespace) -> int:
 
 def run_lines(run: Run) -> Iterator[str]:
     """A run as text of 80 columns: figures, plot, changes, warnings."""
-    from textwrap import wrap
-
-    from pytest_cio_load.scaling.model.plot import WIDTH, plot_lines
-    from pytest_cio_load.scaling.planner.shown import warning_lines
+    from pytest_cio_load.scaling.model.plot import plot_lines
 
     yield from figure_lines(run)
     yield ""
     yield from plot_lines(run)
     yield ""
+    yield from change_lines(run)
+
+
+def change_lines(run: Run) -> Iterator[str]:
+    """What the autoscaler did and why, and what there is to be warned of."""
+    from textwrap import wrap
+
+    from pytest_cio_load.scaling.model.plot import WIDTH
+    from pytest_cio_load.scaling.planner.shown import warning_lines
+
     for change in run.changes[:_CHANGES]:
         at = units.show_duration(change.at)
         yield from wrap(f"{at:>9}  {change.reason}", WIDTH, subsequent_indent=" " * 11)

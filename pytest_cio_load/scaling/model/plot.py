@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,20 @@ def svg(run: Run | Mapping[str, Any], *, width: int = 720, height: int = 120) ->
         "</svg>",
     ]
     return "".join(parts)
+
+
+def page(run: Run | Mapping[str, Any], title: str, lines: Iterable[str]) -> str:
+    """A page of HTML that needs nothing from outside it: the plot, and text below it.
+
+    Args:
+        run: what is shown.
+        title: of the page.
+        lines: of the text.
+    """
+    text = escape("\n".join(lines))
+    style = "body{font:15px/1.4 system-ui,sans-serif;max-width:780px;margin:2em auto;padding:0 1em}pre{white-space:pre-wrap}"
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
+    return f"{head}<h1>{escape(title)}</h1>{svg(run)}<pre>{text}</pre></html>\n"
 
 
 def _panel(name: str, top: float, left: int, at: int, wide: int, height: int) -> Iterator[str]:

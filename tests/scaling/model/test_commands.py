@@ -73,6 +73,16 @@ def test_replay_writes_svg(typed: Command, tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out
 
 
+def test_replay_writes_a_page(typed: Command, tmp_path: Path) -> None:
+    """Plot, figures and changes, with what was typed as text and nothing from elsewhere."""
+    file = tmp_path / "run.html"
+    assert typed("replay", str(MANIFEST), "--traffic", PEAK, "--html", str(file)) == 0
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert all(part in page for part in ("<svg ", "max_depth", "max_pods", PEAK))
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
 def test_traffic_from_a_file(typed: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of timestamps and rates."""
     file = tmp_path / "day.csv"
