@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ class Link:
         host = self._settings.get("path") or f"{self._settings.get('host', 'localhost')}:{self._settings.get('port', 6379)}"
         self.where = f"redis {host}"
         self._client: Any = None
+        # redis-py's own pool that waits costs two timers and a condition for every command; this costs nothing while there is room.
+        self._slots = asyncio.Semaphore(_POOL)
 
     def __repr__(self) -> str:
         return f"Link({self.where})"
@@ -41,9 +44,9 @@ class Link:
             self._client = self.opened(self.timeout)
         return self._client
 
-    def opened(self, timeout: float, most: int = _POOL) -> Any:
-        """A ``redis.asyncio.Redis`` of its own, for up to *most* commands at once; an answer may take *timeout* seconds."""
-        from redis.asyncio import BlockingConnectionPool, Redis
+    def opened(self, timeout: float) -> Any:
+        """A ``redis.asyncio.Redis`` of its own, with a connection for every command under way; an answer may take *timeout* seconds."""
+        from redis.asyncio import ConnectionPool, Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
@@ -59,7 +62,7 @@ class Link:
             # Whether a command may be given again is for the caller to know.
             "retry": Retry(NoBackoff(), 0),
         }
-        return Redis.from_pool(BlockingConnectionPool(most, self.timeout, self._class, **settings))
+        return Redis.from_pool(ConnectionPool(self._class, **settings))
 
     async def run(self, name: str, keys: Sequence[str], request: object, *, repeatable: bool = True) -> Any:
         """Run one of our scripts.
@@ -97,7 +100,8 @@ class Link:
         while True:
             tries -= 1
             try:
-                return await question()
+                async with self._slots:
+                    return await question()
             except (RedisError, OSError) as error:
                 # A connection of the pool may have broken while it was not used; the second one is new.
                 if tries and isinstance(error, (Lost, ConnectionError)) and not isinstance(error, (Late, TimeoutError)):

@@ -83,7 +83,7 @@ class Marker:
 
     async def _popped(self, keys: list[str], left: float) -> Any:
         if self._client is None:
-            self._client = self._link.opened(LONGEST + self._link.timeout, 1)
+            self._client = self._link.opened(LONGEST + self._link.timeout)
         client = self._client
         return await self._link.ask(lambda: client.bzpopmin(keys, max(0.001, round(left, 3))))
 
