@@ -137,8 +137,11 @@ class Reader:
             while not self._closing.is_set():
                 self._read(consumer)
             consumer.close()
-        except RuntimeError as error:
-            # The loop has ended without closing us: nobody is there to ask, and what was taken will be redone.
+        except Exception as error:
+            # The loop has ended without closing us, or we were left to ourselves while no broker answered: nobody is there to ask, and
+            # what was taken will be redone.
+            if not isinstance(error, RuntimeError) and not self._closing.is_set():
+                raise
             log.info("a consumer of %s ends: %s", self._topics.main, error)
         finally:
             self._refuse_calls()
