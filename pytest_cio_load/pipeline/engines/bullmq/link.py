@@ -33,6 +33,9 @@ class Link:
         self._client: Any = None
         # redis-py's own pool that waits costs two timers and a condition for every command; this costs nothing while there is room.
         self._slots = asyncio.Semaphore(_POOL)
+        # Taking a connection out of a pool costs as much as the command itself: one script after the other has a connection of its own.
+        self._single: Any = None
+        self._single_is_free = True
 
     def __repr__(self) -> str:
         return f"Link({self.where})"
@@ -44,8 +47,13 @@ class Link:
             self._client = self.opened(self.timeout)
         return self._client
 
-    def opened(self, timeout: float) -> Any:
-        """A ``redis.asyncio.Redis`` of its own, with a connection for every command under way; an answer may take *timeout* seconds."""
+    def opened(self, timeout: float, *, single: bool = False) -> Any:
+        """A ``redis.asyncio.Redis`` of its own; an answer may take *timeout* seconds.
+
+        Args:
+            timeout: for an answer.
+            single: it has one connection, for one command at a time; otherwise one for every command under way.
+        """
         from redis.asyncio import ConnectionPool, Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
@@ -62,7 +70,8 @@ class Link:
             # Whether a command may be given again is for the caller to know.
             "retry": Retry(NoBackoff(), 0),
         }
-        return Redis.from_pool(ConnectionPool(self._class, **settings))
+        pool = ConnectionPool(self._class, **settings)
+        return Redis(connection_pool=pool, single_connection_client=True) if single else Redis.from_pool(pool)
 
     async def run(self, name: str, keys: Sequence[str], request: object, *, repeatable: bool = True) -> Any:
         """Run one of our scripts.
@@ -80,15 +89,26 @@ class Link:
         return await self.ask(lambda: self._evaluate(asked, keys, made), repeatable=repeatable)
 
     async def _evaluate(self, asked: Script, keys: Sequence[str], made: bytes) -> Any:
+        if not self._single_is_free:
+            return await self._evaluate_by(self.client, asked, keys, made)
+        self._single_is_free = False
+        try:
+            if self._single is None:
+                self._single = self.opened(self.timeout, single=True)
+            return await self._evaluate_by(self._single, asked, keys, made)
+        finally:
+            self._single_is_free = True
+
+    async def _evaluate_by(self, client: Any, asked: Script, keys: Sequence[str], made: bytes) -> Any:
         from redis.exceptions import NoScriptError
 
         try:
-            return await self.client.execute_command("EVALSHA", asked.sha, len(keys), *keys, made)
+            return await client.execute_command("EVALSHA", asked.sha, len(keys), *keys, made)
         except NoScriptError:
             # The server was started again, or its scripts were flushed.
             for each in NAMES:
-                await self.client.execute_command("SCRIPT LOAD", script(each).text)
-            return await self.client.execute_command("EVALSHA", asked.sha, len(keys), *keys, made)
+                await client.execute_command("SCRIPT LOAD", script(each).text)
+            return await client.execute_command("EVALSHA", asked.sha, len(keys), *keys, made)
 
     async def ask(self, question: Callable[[], Awaitable[Any]], *, repeatable: bool = True) -> Any:
         """What *question* gives, which uses the client. Raises this package's errors."""
@@ -110,9 +130,10 @@ class Link:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.aclose()
+        clients, self._client, self._single = (self._client, self._single), None, None
+        for client in clients:
+            if client is not None:
+                await client.aclose(close_connection_pool=True)
 
 
 def _settings(source: Any) -> tuple[dict[str, Any], Any]:
