@@ -4,6 +4,10 @@
     ├── ContractError      the marker makes no sense; found at collection, before any load (also a ValueError)
     ├── ContractBroken     a promise was not kept (also an AssertionError: it fails the test)
     ├── Inconclusive       the run cannot tell whether the promise was kept; never a pass
+    ├── SafetyError        something that keeps a real workspace safe did not hold
+    │   ├── GuardRefused       a rule of the guard is not met: nothing was sent
+    │   ├── LedgerError        made-up people cannot be journalled, so they are not made
+    │   └── CleanupFailed      made-up people may be left
     ├── QueueError         the queue did not do what was asked of it
     │   ├── QueueUnavailable   it cannot be reached (also a ConnectionError)
     │   ├── QueueFull          it holds as much as it may
@@ -77,6 +81,22 @@ class ContractBroken(CioLoadError, AssertionError):
 
 class Inconclusive(CioLoadError):
     """The run cannot tell whether the contract was kept; the text names the reason and the remedy."""
+
+
+class SafetyError(CioLoadError):
+    """Something that keeps a real workspace safe did not hold."""
+
+
+class GuardRefused(SafetyError):
+    """A rule of the guard is not met, so nothing may reach Customer.io. The text names the rule and the remedy, and no secret."""
+
+
+class LedgerError(SafetyError):
+    """The ledger of made-up people cannot be written or read."""
+
+
+class CleanupFailed(SafetyError):
+    """Made-up people may be left in the workspace; the text says how to try again."""
 
 
 class QueueError(CioLoadError):

@@ -17,6 +17,7 @@ LAYERS = [
     {"case"},
     {"measurement", "collecting"},
     {"reports", "targets", "cli"},
+    {"staging"},
     {"scaling"},
     {"pipeline"},
     {"fake", "load"},

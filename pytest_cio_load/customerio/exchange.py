@@ -25,8 +25,15 @@ from pytest_cio_load.errors import CustomerIOError
 
 T = TypeVar("T")
 
+Admit: TypeAlias = Callable[[Operation], tuple[Operation, Callable[[], bool]]]
+"""Looks at an operation before it is sent: gives it, or another in its place, and tells whether it may go out yet. May refuse it by raising
+InvalidOperation."""
+
 Exchange: TypeAlias = Generator[float | Request, Answer | None, T]
 """Yields seconds to sleep or a request to send; is sent None or the answer; returns what was asked for."""
+
+_A_MOMENT = 0.001
+"""Seconds between two looks at whether an operation may go out."""
 
 AccessT = TypeVar("AccessT", bound=Access)
 WireT = TypeVar("WireT")
@@ -43,6 +50,7 @@ class CallRecord:
         paced: seconds it waited for our own rate limiter, over all attempts.
         attempts: requests on the wire.
         error: what it failed with, or None when Customer.io accepted it.
+        throttled: how many of the attempts were answered 429.
     """
 
     operation: str
@@ -51,16 +59,17 @@ class CallRecord:
     paced: float
     attempts: int
     error: CustomerIOError | None
+    throttled: int = 0
 
 
 class _Tally:
     """What a call in progress has come to."""
 
-    __slots__ = ("attempts", "began", "paced")
+    __slots__ = ("attempts", "began", "paced", "throttled")
 
     def __init__(self, began: float) -> None:
         self.began = began
-        self.attempts = 0
+        self.attempts = self.throttled = 0
         self.paced = 0.0
 
 
@@ -77,6 +86,7 @@ class Core(Generic[AccessT, WireT]):
         rng: makes jitter and event ids; seeded, the same ones at the same times.
         now: seconds on a monotonic clock, the one the bucket is read by; None for the client's own.
         today: unix seconds, for event ids and Retry-After dates.
+        admit: is shown every operation before it is sent; see `Admit`.
     """
 
     def __init__(
@@ -90,8 +100,10 @@ class Core(Generic[AccessT, WireT]):
         rng: Random | None = None,
         now: Callable[[], float] | None = None,
         today: Callable[[], float] = time.time,
+        admit: Admit | None = None,
     ) -> None:
         self.workspace = workspace
+        self._admit = admit
         self._bucket = Bucket(workspace.rate, workspace.burst) if bucket is None and now is not None else bucket
         self._wire = wire
         self._retry = retry or Retry()
@@ -128,6 +140,10 @@ class Core(Generic[AccessT, WireT]):
         error: CustomerIOError | None = None
         try:
             operation = build()
+            if self._admit is not None:
+                operation, may_go = self._admit(operation)
+                while not may_go():
+                    yield _A_MOMENT
             answer = yield from self._deliver(now, operation, tally)
             return self._read(operation, answer, read, tally)
         except CustomerIOError as raised:
@@ -139,7 +155,7 @@ class Core(Generic[AccessT, WireT]):
             raise
         finally:
             if self._on_call is not None:
-                self._on_call(CallRecord(name, tally.began, now(), round(tally.paced, 6), tally.attempts, error))
+                self._on_call(CallRecord(name, tally.began, now(), round(tally.paced, 6), tally.attempts, error, tally.throttled))
 
     @staticmethod
     def _read(operation: Operation, answer: Answer, read: Callable[[Answer], T], tally: _Tally) -> T:
@@ -161,8 +177,10 @@ class Core(Generic[AccessT, WireT]):
                 answer = yield request
             except NoAnswer as error:
                 lost = error.reason
-            if answer is not None and 200 <= answer.status < 300:
-                return answer
+            if answer is not None:
+                if 200 <= answer.status < 300:
+                    return answer
+                tally.throttled += answer.status == 429
             spent = now() - tally.began - tally.paced
             wait = self._retry.after(tally.attempts, answer, spent, self._rng, repeatable=operation.repeatable, today=self._today())
             if wait is None:

@@ -1,0 +1,1 @@
+"""A real workspace as the target: asked who it is before anything is sent, watched while it is loaded, and left as it was found."""

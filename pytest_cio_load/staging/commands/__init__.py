@@ -1,0 +1,1 @@
+"""The commands for a real workspace: ``cio-load allow``, ``check`` and ``cleanup``."""
