@@ -12,7 +12,7 @@ import pytest
 from pytest_cio_load.contract.contract import Contract, build, merge, parse_spec
 from pytest_cio_load.contract.discovery import discover
 from pytest_cio_load.errors import ContractError, Problem
-from pytest_cio_load.safety.aim import problem_with, problem_with_clock
+from pytest_cio_load.safety.aim import MOCK, STAGING, problem_with, problem_with_clock
 from pytest_cio_load.settings import Settings, read_settings
 from pytest_cio_load.targets.target import used_by
 
@@ -34,6 +34,8 @@ def settings_of(item: pytest.Function) -> Settings:
         settings = replace(settings, target=str(target))
     if latency is not None:
         settings = replace(settings, latency=latency if isinstance(latency, str) else f"{latency}ms")
+    if item.config.getoption("cio_plan"):
+        settings = replace(settings, target=MOCK, mode="once")
     return settings
 
 
@@ -143,6 +145,10 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
     wrong = problem_with(settings.target)
     if wrong is not None:
         yield wrong
+    if settings.target == STAGING and settings.workspaces > 1:
+        yield Problem("cio_workspace(workspaces)", repr(settings.workspaces), "one workspace behind the guard", "leave it out")
+    if settings.target == STAGING and settings.queue.processes and "cio_queue" in item.fixturenames:
+        yield Problem("cio_queue(processes)", "True", "workers in this process, behind the guard", "leave it out")
     asked = contract.clock or settings.clock
     if asked == "virtual" and "cio_queue" in item.fixturenames and not settings.queue.skips_time:
         yield Problem("clock", "'virtual'", "cio_queue(engine='memory'): a server answers in real time", "use clock='wall'")

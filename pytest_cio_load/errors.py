@@ -8,6 +8,7 @@
     │   ├── GuardRefused       a rule of the guard is not met: nothing was sent
     │   ├── LedgerError        made-up people cannot be journalled, so they are not made
     │   └── CleanupFailed      made-up people may be left
+    ├── DocumentError      a file that was to be read back is damaged, foreign or too new (also a ValueError)
     ├── QueueError         the queue did not do what was asked of it
     │   ├── QueueUnavailable   it cannot be reached (also a ConnectionError)
     │   ├── QueueFull          it holds as much as it may
@@ -97,6 +98,10 @@ class LedgerError(SafetyError):
 
 class CleanupFailed(SafetyError):
     """Made-up people may be left in the workspace; the text says how to try again."""
+
+
+class DocumentError(CioLoadError, ValueError):
+    """What was to be read back is no run document, a damaged one, or one of a newer version; or documents do not belong together."""
 
 
 class QueueError(CioLoadError):

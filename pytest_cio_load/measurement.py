@@ -4,31 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from pytest_cio_load.contract.ramp import iterations
 from pytest_cio_load.contract.threshold import parse
 from pytest_cio_load.contract.verdict import breaks_now, judge, lag_tolerance
 from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds
 from pytest_cio_load.load.iteration import CURRENT
 from pytest_cio_load.load.run import End, Ending, Load
-from pytest_cio_load.load.schedule import planned, schedule
+from pytest_cio_load.load.schedule import Arrival, planned, schedule
 from pytest_cio_load.metrics.kinds import BUILTIN
 from pytest_cio_load.metrics.measured import Delivery
 from pytest_cio_load.metrics.recorder import Recorder
+from pytest_cio_load.metrics.timeline import Mark, Timeline
 from pytest_cio_load.reports.document import Run
+from pytest_cio_load.reports.machine import fingerprint
+from pytest_cio_load.reports.marks import marks_of
 from pytest_cio_load.reports.notes import notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pytest_cio_load.contract.contract import Contract
+    from pytest_cio_load.contract.profile import Profile
     from pytest_cio_load.contract.threshold import Threshold
     from pytest_cio_load.customerio.client import CallRecord
     from pytest_cio_load.load.clock import Clock
+    from pytest_cio_load.metrics.timeline import MarkKind
+    from pytest_cio_load.staging.sightings import Sightings
 
 MICROSECONDS = 1_000_000
 CANCELLED = "cancelled"
 """The reason that the client gives for a call which was cancelled while it was under way."""
+
+NOT_APPLIED = ("failed_attribute_change", "failed_event", "failed_batch_update")
+"""What a real workspace accepted and could not apply: none of it, unless the author says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +76,25 @@ class Measurement:
         contract = with_delivery(contract) if subject.target in ("mock", "fake") else contract
         for name in ("lost", "dead_letters") if subject.queued else ():
             contract = promising(contract, name, "count", "count==0")
+        for name in NOT_APPLIED if subject.target == "staging" else ():
+            contract = promising(contract, name, "count", "count==0")
         self.contract, self.subject, self.clock = contract, subject, clock
+        warmup = round(contract.warmup * MICROSECONDS)
         self.recorder = Recorder(
             contract.declared,
-            warmup=round(contract.warmup * MICROSECONDS),
+            warmup=warmup,
             lag_tolerance=round(lag_tolerance(contract) * 1000),
             home=subject.home,
+            timeline=Timeline(lasts=round(contract.profile.duration * MICROSECONDS), warmup=warmup),
         )
+        self._marks: list[Mark] = []
         self.planned = count_planned(contract, subject.seed)
         self._aborting = [clause for clause in contract.thresholds if clause.abort_on_fail]
         self._aborted_by: Threshold | None = None
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._real, self._cpu = real_seconds(), cpu_seconds()
         self._cost: tuple[float, float] | None = None
+        self._seen: tuple[str, ...] = ()
 
     def load(self, *, let_through: tuple[type[BaseException], ...], progress: Callable[[int], None] | None) -> Load:
         """What the driver is to make happen.
@@ -94,7 +111,7 @@ class Measurement:
             return self._look(now)
 
         return Load(
-            arrivals=schedule(contract.profile, arrivals=contract.arrivals, seed=self.subject.seed),
+            arrivals=arrivals_of(contract, self.subject.seed),
             duration=round(contract.profile.duration * MICROSECONDS),
             max_in_flight=self.subject.max_in_flight,
             drop=contract.on_saturation == "drop",
@@ -118,7 +135,19 @@ class Measurement:
             attempts=record.attempts,
             # A call that its own iteration cancelled, by a timeout say, did not fail: what cancelled it is told by itself.
             error=None if record.error is not None and record.error.reason == CANCELLED else record.error,
+            throttled=record.throttled,
+            ended=self.clock.now(),
         )
+
+    def mark(self, at: float, kind: MarkKind, text: str) -> None:
+        """Note a moment that the timeline is to show, such as a fault's beginning. *at*: seconds after the start of the run."""
+        self._marks.append(Mark(float(at), kind, text))
+
+    def saw(self, sightings: Sightings) -> None:
+        """Record what came of watching the workspace beside the run."""
+        for name, value in sightings.measured().items():
+            self.recorder.told(name, value)
+        self._seen = sightings.notes()
 
     def _look(self, now: int) -> str | None:
         elapsed = now / MICROSECONDS
@@ -161,7 +190,9 @@ class Measurement:
             cpu_seconds=cpu,
             delivery=delivery,
             cleanup=cleanup,
-            notes=tuple(notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited)),
+            notes=(*notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited), *self._seen),
+            marks=marks_of(contract, ending, self._marks),
+            fingerprint=fingerprint(),
         )
 
     def stop(self) -> tuple[float, float]:
@@ -200,8 +231,29 @@ def delivered(counts: Mapping[str, int]) -> Delivery:
     )
 
 
+def arrivals_of(contract: Contract, seed: int) -> Iterator[Arrival]:
+    """Every iteration of a run with its due moment: those of the warmup ramp, if there is one, then the promised ones.
+
+    The promised ones are spaced to the microsecond as they would be without a ramp: it only moves them.
+    """
+    promised = schedule(contract.profile, arrivals=contract.arrivals, seed=seed)
+    return promised if contract.profile.ramp is None else _after(contract.profile.ramp, contract.arrivals, seed, promised)
+
+
+def _after(ramp: Profile, arrivals: str, seed: int, promised: Iterator[Arrival]) -> Iterator[Arrival]:
+    lasts = round(ramp.duration * MICROSECONDS)
+    # Chance of its own: the seed of the promised arrivals would make the ramp a stretched copy of their beginning.
+    warm = schedule(ramp, arrivals=arrivals, seed=-1 - seed)
+    index = -1
+    for index, arrival in enumerate(islice(warm, iterations(ramp)) if arrivals == "even" else warm):
+        # What is due when the ramp is over is measured, and by a microsecond's rounding would be.
+        yield Arrival(index, min(arrival.due, lasts - 1))
+    for arrival in promised:
+        yield Arrival(index + 1 + arrival.index, lasts + arrival.due)
+
+
 def count_planned(contract: Contract, seed: int) -> int:
-    """How many iterations the schedule holds: by exact arithmetic, or by making the seeded Poisson schedule."""
+    """How many iterations the schedule holds, warmup included: by exact arithmetic, or by making the seeded Poisson schedule."""
     if contract.arrivals == "even":
-        return planned(contract.profile)
-    return sum(1 for _ in schedule(contract.profile, arrivals=contract.arrivals, seed=seed))
+        return planned(contract.profile) + (0 if contract.profile.ramp is None else iterations(contract.profile.ramp))
+    return sum(1 for _ in arrivals_of(contract, seed))

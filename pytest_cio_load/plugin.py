@@ -1,4 +1,4 @@
-"""Every hook and option. Loaded in every pytest run of everyone who installed us, so it imports nothing but pytest:
+"""Every hook. Loaded in every pytest run of everyone who installed us, so it imports nothing but pytest and the options:
 
 each hook asks a cheap question first, and only a run that has a marked test, or uses one of our fixtures, imports the rest.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_cio_load.fixtures import cio, cio_app, cio_batch, cio_fake, cio_load, cio_queue, cio_scale, cio_sync, cio_target
+from pytest_cio_load.options import MARKERS, REPORTS, add_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -22,58 +23,9 @@ FIXTURES = frozenset(__all__) - {"cio_scale"}
 UNTOLD = pytest.StashKey[list[dict[str, Any]]]()
 """Runs that Ctrl-C ended: pytest writes no report of their tests."""
 
-_MARKER_HELP = (
-    "cio_load(*, rate, duration | start_rate, stages, arrivals, p50..p999, mean, max, errors, dropped, thresholds, abort_on_fail, "
-    "delay_abort, max_in_flight, on_saturation, warmup, graceful_stop, timeout, seed, target, clock, latency, metrics): "
-    "drive the test's body as an open-model load and hold it to these promises."
-)
-_WORKSPACE_HELP = (
-    "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces, processing_lag): what cio, cio_sync and the fake "
-    "stand for, how long a request may take, and how many such workspaces share the people."
-)
-_QUEUE_HELP = (
-    "cio_queue(*, engine, workers, processes, concurrency, batch, linger, shards, max_depth, when_full, attempts, backoff, drain): "
-    "the pipeline that the fixture cio_queue stands for."
-)
-_SCALE_HELP = (
-    "cio_scale(*, hpa, traffic, limit, per_pod, rtt, batch, workspaces, max_depth, drain_time, pod_hours, flaps, …): "
-    "replay an autoscaler against traffic and hold it to these promises."
-)
-
-_SETTINGS = {
-    "target": "What calls reach: mock (default), fake (the same, served on loopback) or the URL of a server on loopback",
-    "clock": "virtual (default where the mock is used), or wall",
-    "latency": "The mock's latency: 40ms (default), lognormal(p50=40ms,p99=180ms), uniform(10ms,50ms)",
-    "seed": "Seed of arrivals, latency, jitter and cio_load.rng (default: made from the test's name)",
-    "workspace_limit": "Requests per second that the workspace declares as its budget (default: 100)",
-    "over_budget": "What the mock does over its budget: accept (default), reject, throttle or drop",
-    "region": "The account's region: us (default) or eu",
-    "wire": "What carries requests to a server: auto (default), pyreqwest, aiohttp or httpx",
-    "timeout": "How long one request may wait for its answer (default: 10s)",
-    "queue_engine": "What keeps the jobs of cio_queue: memory (default), embedded, or the URL of a Redis or Kafka on loopback",
-}
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options ``--cio-…`` with their ini twins ``cio_…``."""
-    group = parser.getgroup("cio-load", "performance contracts for Customer.io")
-    group.addoption(
-        "--cio-load-mode",
-        choices=("load", "once", "skip"),
-        default="load",
-        help="load: drive marked tests as a load (default); once: run each once, as a functional test; skip: skip them",
-    )
-    group.addoption(
-        "--cio-load",
-        metavar="SPEC",
-        help="Drive every selected test that has no marker, as in --cio-load='80/s,60s,p(95)<500'",
-    )
-    for name, text in _SETTINGS.items():
-        group.addoption(f"--cio-{name.replace('_', '-')}", dest=f"cio_{name}", metavar=name.split("_")[-1].upper(), help=text)
-        parser.addini(f"cio_{name}", text, default="")
-    group.addoption("--cio-json", metavar="FILE", help="Write every run, with its histograms, to FILE")
-    patterns = "Contracts of unmarked tests, a line each: PATTERN = SPEC, as in tests/test_api.py::* = 80/s,60s"
-    parser.addini("cio_load", patterns, type="linelist")
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,14 +33,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Here, because what a worker of pytest-xdist refuses while it collects is not told by anyone.
     """
-    config.addinivalue_line("markers", _MARKER_HELP)
-    config.addinivalue_line("markers", _WORKSPACE_HELP)
-    config.addinivalue_line("markers", _QUEUE_HELP)
-    config.addinivalue_line("markers", _SCALE_HELP)
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     if _drives_unmarked(config):
         from pytest_cio_load.collecting import read_specs
 
         read_specs(config)
+    if config.getini("cio_block_network"):
+        from pytest_cio_load.blocking import block
+
+        block(config)
 
 
 def _drives_unmarked(config: pytest.Config) -> bool:
@@ -213,7 +167,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Send the run home with the report, and let the contract's own text be the failure's text."""
     report = yield
-    if call.when == "call" and isinstance(item, pytest.Function) and _is_ours(item):
+    if isinstance(item, pytest.Function) and _is_ours(item):
         from pytest_cio_load.session import attach
 
         attach(item, call, report)
@@ -224,7 +178,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """A failure that crossed from a pytest-xdist worker arrives as bare text; give it back its colours and its headline."""
     document = getattr(report, MARK, None)
-    if document is not None and document["verdict"] != "kept" and isinstance(report.longrepr, str):
+    if document is not None and report.failed and isinstance(report.longrepr, str) and report.when == "call":
         from pytest_cio_load.reports.terminal import Telling
 
         report.longrepr = cast("Any", Telling(document))
@@ -245,6 +199,10 @@ def _documents(reporter: pytest.TerminalReporter) -> list[dict[str, Any]]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """One line per contract."""
+    if config.getini("cio_block_network"):
+        from pytest_cio_load.blocking import tell
+
+        tell(terminalreporter)
     documents, untold = _documents(terminalreporter), config.stash.get(UNTOLD, [])
     if documents or untold:
         from pytest_cio_load.reports.closing import summarize
@@ -254,16 +212,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """``--cio-json``: written where the terminal is, so in pytest-xdist's controller and not in its workers."""
-    path, reporter = session.config.getoption("cio_json"), session.config.pluginmanager.getplugin("terminalreporter")
-    if path and reporter is not None and not hasattr(session.config, "workerinput"):
-        from pytest_cio_load import __version__
-        from pytest_cio_load.reports.file import write_json
+    """Reports that are files: written where the terminal is, so in pytest-xdist's controller and not in its workers."""
+    config, reporter = session.config, session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    if config.getoption("cio_plan") and session.testscollected:
+        from pytest_cio_load.plans import write_plan
 
-        try:
-            write_json(path, [*_documents(reporter), *session.config.stash.get(UNTOLD, [])], version=__version__)
-        except OSError as error:  # raised on, it would take the summary of all that was measured with it
-            reporter.ensure_newline()
-            told = f"--cio-json={path!r}: got {error.strerror}, expected a file that can be written, such as 'runs.json'"
-            reporter.write_line(told, red=True)
-            session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR
+        write_plan(config, [report for reports in reporter.stats.values() for report in reports])
+    documents = [*_documents(reporter), *config.stash.get(UNTOLD, [])]
+    wanted = {kind: path for kind in REPORTS if (path := config.getoption(f"cio_{kind.replace('-', '_')}"))}
+    if not wanted and not documents:
+        return
+    from pytest_cio_load.reports.writing import tell_github, write_all
+
+    told = write_all(wanted, documents)
+    for line in (*told, *tell_github(documents, str(config.rootpath))):
+        reporter.ensure_newline()
+        reporter.write_line(line, red=line in told)
+    if told:  # raised, it would take the summary of all that was measured with it
+        session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR

@@ -15,8 +15,11 @@ import pytest
 
 from pytest_cio_load.case import LET_THROUGH, Case
 from pytest_cio_load.collecting import contract_of, runs_own_loop, settings_of
-from pytest_cio_load.errors import ContractBroken, Inconclusive
+from pytest_cio_load.driving import run_async, run_sync
+from pytest_cio_load.errors import CleanupFailed, ContractBroken, Inconclusive, SafetyError
 from pytest_cio_load.measurement import count_planned
+from pytest_cio_load.plans import as_values, planned
+from pytest_cio_load.reports.hiding import hide
 from pytest_cio_load.reports.terminal import Telling
 from pytest_cio_load.units import show_count
 
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.reports.document import Document
+    from pytest_cio_load.safety.secrets import Secrets
 
 _CASE = pytest.StashKey[Case]()
+_SECRETS: pytest.StashKey[Secrets | None] = pytest.StashKey()
+"""What no report of a test may show, kept beyond its case: a report of its teardown comes after that."""
 _NOT_RUN = (
     "inconclusive: no load was made: a plugin took the test without calling it, expected a call; "
     "find it with --trace-config, and keep it away from this test"
@@ -43,6 +49,7 @@ def case_of(item: pytest.Function) -> Case:
 def forget(item: pytest.Function) -> None:
     """Let the case of an item go: recorder, fake and clients. The item may be run again, as a new case."""
     if _CASE in item.stash:
+        item.stash[_SECRETS] = item.stash[_CASE].secrets
         del item.stash[_CASE]
 
 
@@ -53,16 +60,16 @@ def conduct(item: pytest.Function, *, untold: list[Document]) -> Iterator[None]:
 
     async def drive(**arguments: Any) -> None:
         __tracebackhide__ = True
-        await case.run_async(body, arguments)
+        await run_async(case, body, arguments)
 
     def drive_alone(**arguments: Any) -> None:
         __tracebackhide__ = True
         with asyncio.Runner() as runner:
-            runner.run(case.run_async(body, arguments))
+            runner.run(run_async(case, body, arguments))
 
     def drive_sync(**arguments: Any) -> None:
         __tracebackhide__ = True
-        case.run_sync(body, arguments)
+        run_sync(case, body, arguments)
 
     driver = drive_sync if not case.is_async else drive_alone if runs_own_loop(item) else drive
     item.obj = functools.wraps(body)(driver)
@@ -83,15 +90,22 @@ def conduct(item: pytest.Function, *, untold: list[Document]) -> Iterator[None]:
 
 
 def attach(item: pytest.Function, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Send the run home with the report, and let the contract's own text be the failure's text."""
-    doc = case_of(item).document
-    if doc is None:
+    """Send the run home with the report, let the finding's own text be the failure's text, and hide what no report may show."""
+    if call.when == "teardown":
+        hide(report, item.stash.get(_SECRETS, None))
         return
-    if call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt):
-        return
-    vars(report)["cio_load"] = doc
-    if call.excinfo is not None and isinstance(call.excinfo.value, ContractBroken | Inconclusive):
-        report.longrepr = cast("Any", Telling(doc))
+    case = case_of(item)
+    raised = call.excinfo.value if call.excinfo is not None else None
+    interrupted = call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt)
+    if call.when == "call" and case.document is not None and not interrupted:
+        vars(report)["cio_load"] = case.document
+    if isinstance(raised, ContractBroken | Inconclusive | CleanupFailed) and case.document is not None:
+        report.longrepr = cast("Any", Telling(case.document))
+    elif isinstance(raised, SafetyError):
+        report.longrepr = cast("Any", f"{type(raised).__name__}: {raised}")
+    if call.when == "call" and case.contract is not None and item.config.getoption("cio_plan"):
+        vars(report)["cio_plan"] = as_values(planned(item), calls=case.calls, passed=report.passed)
+    hide(report, case.secrets)
 
 
 def plan(items: Sequence[pytest.Function], *, full: bool) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.errors import ContractError, Problem, near_miss
 from pytest_cio_load.queue_settings import DEFAULT_PIPELINE, QueueSettings, read_queue
+from pytest_cio_load.staging_settings import NOT_LIVE, StagingSettings, read_staging
 from pytest_cio_load.units import UnitError, duration, rate
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Settings:
 
     Attributes:
         mode: "load", "once" or "skip".
-        target: "mock", "fake" or a loopback URL.
+        target: "mock", "fake", "staging" or a loopback URL.
         clock: "virtual", "wall", or None to let the target decide.
         latency: the mock's latency model, as text.
         seed: of everything random, or None for one made from the test's name.
@@ -48,6 +49,7 @@ class Settings:
         workspaces: how many of them share the people, each with this budget.
         processing_lag: how long until the fake's App API shows a change, as text or seconds.
         queue: the pipeline that ``cio_queue`` stands for.
+        staging: what a test against a real workspace may do.
     """
 
     mode: str = "load"
@@ -64,6 +66,7 @@ class Settings:
     workspaces: int = 1
     processing_lag: str | float = 0
     queue: QueueSettings = DEFAULT_PIPELINE
+    staging: StagingSettings = NOT_LIVE
 
     @property
     def site_ids(self) -> list[str]:
@@ -120,6 +123,13 @@ def read_settings(
         timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
         wire=_one_of("cio_wire", said["wire"], WIRES, problems) or "auto",
         queue=read_queue(queue or {}, str(said["queue_engine"] or ""), problems),
+        staging=read_staging(
+            lambda name: _said(config, name),
+            problems,
+            live=bool(config.getoption("cio_live")),
+            root=config.rootpath,
+            region=str(said["region"] or ""),
+        ),
     )
     settings = _with_workspace(settings, workspace or {}, problems)
     if problems:

@@ -12,26 +12,28 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 LAYERS = [
     {"plugin"},
-    {"fixtures"},
+    {"fixtures", "options", "blocking"},
     {"session", "replays"},
+    {"driving"},
     {"case"},
+    {"plans"},
     {"measurement", "collecting"},
     {"reports", "targets", "cli"},
     {"staging"},
-    {"scaling"},
+    {"scaling", "k6"},
     {"pipeline"},
     {"fake", "load"},
     {"customerio", "contract"},
     {"settings"},
-    {"queue_settings"},
+    {"queue_settings", "staging_settings"},
     {"metrics", "safety"},
-    {"units"},
+    {"units", "files"},
     {"errors"},
 ]
 """From the top down: a module imports from layers below its own, or from its own folder."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-KNOW_PYTEST = {"plugin", "fixtures", "session", "case", "collecting", "settings", "replays", "reports/live"}
+KNOW_PYTEST = {"plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings", "replays", "plans", "reports/live"}
 HTTP = {"httpx", "respx", "requests", "aiohttp", "pyreqwest", "urllib3", "http"}
 
 

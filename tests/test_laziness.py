@@ -67,4 +67,4 @@ def test_the_twin_with_a_marked_test(unmarked: Path) -> None:
     loaded = (unmarked / "loaded").read_text(encoding="utf-8")
     for name in ("httpx", "respx", "hdrh", "pytest_cio_load.session"):
         assert repr(name) in loaded
-    assert "'rich'" not in loaded
+    # rich is not asked about: httpx itself imports it where click is installed.

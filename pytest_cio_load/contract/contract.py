@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pytest_cio_load.contract.clauses import read_clauses, read_metrics
 from pytest_cio_load.contract.marker import CONSTANT_SHAPE, OPTIONAL, RAMP_SHAPE, Problems, check_names, merge, text, whole, word
 from pytest_cio_load.contract.profile import Profile, Stage, read_profile
+from pytest_cio_load.contract.ramp import iterations, read_ramp
 from pytest_cio_load.contract.spec import parse_spec
 from pytest_cio_load.contract.threshold import Threshold
-from pytest_cio_load.units import UnitError, duration, exactly, latency, show_duration, show_number, show_value
+from pytest_cio_load.units import UnitError, duration, exactly, latency, show_count, show_duration, show_number, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ class Contract:
         thresholds: every clause, the default ones included.
         max_in_flight: iterations running at once at most; None for the driver's own stop.
         on_saturation: what becomes of an iteration due while max_in_flight are running.
-        warmup: seconds from the start that the verdict leaves out.
+        warmup: seconds from the start that the verdict leaves out; with a warmup ramp, those of the ramp.
         graceful_stop: seconds that running iterations have after the last one fell due.
         timeout: seconds that one iteration may take; None for no end.
         seed: of everything random in the run; None for a fresh one.
@@ -59,6 +60,11 @@ class Contract:
     latency: str | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict, hash=False)
 
+    @property
+    def warmup_ramp(self) -> bool:
+        """Whether a ramp from 10 % of the first rate runs in front of what is promised."""
+        return self.profile.ramp is not None
+
     def describe(self) -> str:
         """One line: ``80/s for 1m; at most 20 in flight, then queue; response p(95)<500ms, errors count==0 (default)``."""
         parts = [self.profile.describe()]
@@ -66,7 +72,11 @@ class Contract:
             parts.append(f"{self.arrivals} arrivals")
         if self.max_in_flight is not None:
             parts.append(f"at most {self.max_in_flight} in flight, then {self.on_saturation}")
-        if self.warmup:
+        if self.profile.ramp is not None:
+            warm = iterations(self.profile.ramp)
+            about = "about " if self.arrivals == "poisson" else ""
+            parts.append(f"warmup ramp of {about}{show_count(warm)} iteration{'s' * (warm != 1)}, not measured")
+        elif self.warmup:
             parts.append(f"warmup {show_duration(self.warmup)}")
         if self.timeout is not None:
             parts.append(f"timeout {show_duration(self.timeout)}")
@@ -99,7 +109,10 @@ def build(
         if keyword in stated:
             settings[keyword] = problems.read(keyword, stated[keyword], reader)
     warmup = settings.get("warmup")
-    if profile is not None and warmup is not None and warmup >= profile.duration:
+    profile = read_ramp(stated, profile, warmup, problems)
+    if profile is not None and profile.ramp is not None:
+        settings["warmup"] = profile.ramp.duration
+    elif profile is not None and warmup is not None and warmup >= profile.duration:
         whole_run = show_duration(profile.duration)
         problems.add(
             "warmup", show_value(stated["warmup"]), f"less than the whole duration, {whole_run}", "shorten it, or lengthen the run"

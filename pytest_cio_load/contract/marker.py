@@ -40,6 +40,7 @@ KEYWORDS = (
     "delay_abort",
     "on_saturation",
     "warmup",
+    "warmup_ramp",
     "graceful_stop",
     "metrics",
     *OPTIONAL,
@@ -64,6 +65,8 @@ _MEANT = {
     "delayaborteval": "delay_abort",
     "spawn_rate": "start_rate",
     "run_time": "duration",
+    "ramp_up": "warmup_ramp",
+    "rampup": "warmup_ramp",
 }
 
 

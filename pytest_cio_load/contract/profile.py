@@ -41,11 +41,13 @@ class Profile:
         stages: at least one.
         constant: a constant rate, whose first iteration falls due at t = 0. A ramp's falls due when the area under the line
             reaches 1.
+        ramp: what runs in front of it and is not measured; it takes its own time, and is no part of `area`. See `contract.ramp`.
     """
 
     start_rate: Fraction
     stages: tuple[Stage, ...]
     constant: bool
+    ramp: Profile | None = None
 
     @classmethod
     def flat(cls, rate: Fraction, duration: Fraction) -> Profile:
@@ -54,8 +56,14 @@ class Profile:
 
     @property
     def duration(self) -> Fraction:
-        """Seconds in all."""
-        return sum((stage.duration for stage in self.stages), Fraction(0))
+        """Seconds in all, those of a ramp in front included."""
+        before = Fraction(0) if self.ramp is None else self.ramp.duration
+        return sum((stage.duration for stage in self.stages), before)
+
+    @property
+    def first_rate(self) -> Fraction:
+        """Iterations per second at the very start, after any steps that are taken there at once."""
+        return next((begin for length, begin, _ in self._lines() if length), self.start_rate)
 
     @property
     def peak(self) -> Fraction:
@@ -68,11 +76,12 @@ class Profile:
         return sum((length * (begin + end) / 2 for length, begin, end in self._lines()), Fraction(0))
 
     def describe(self) -> str:
-        """``80/s for 1m``, or ``10/s → 50/s in 30s → 80/s in 1m → 10/s in 30s``."""
+        """``80/s for 1m``, or ``10/s → 50/s in 30s → 80/s in 1m → 10/s in 30s``; ``80/s for 1m after 8/s → 80/s in 10s`` with a ramp."""
+        after = "" if self.ramp is None else f" after {self.ramp.describe()}"
         if self.constant:
-            return f"{show_rate(self.start_rate)} for {show_duration(self.duration)}"
+            return f"{show_rate(self.start_rate)} for {show_duration(self.stages[0].duration)}{after}"
         steps = (f" → {show_rate(s.target)} {'in ' + show_duration(s.duration) if s.duration else 'at once'}" for s in self.stages)
-        return show_rate(self.start_rate) + "".join(steps)
+        return show_rate(self.start_rate) + "".join(steps) + after
 
     def _lines(self) -> Iterator[tuple[Fraction, Fraction, Fraction]]:
         begin = self.start_rate

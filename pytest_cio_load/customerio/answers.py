@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 from pytest_cio_load.customerio.pacing import retry_after
 from pytest_cio_load.errors import CustomerIOError, RateLimited, Refused, ServerFailed, Unauthorized, Unreachable
+from pytest_cio_load.safety.secrets import HIDDEN, leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.customerio.wire import Answer
     from pytest_cio_load.customerio.workspaces import Access
 
-_HIDDEN = "[hidden]"
 _REASON_LENGTH = 300
-_SHORTEST_TEXT = 3
-_SHORTEST_NUMBER = 4
 _PATH_WORDS = frozenset(
     {
         "",
@@ -155,7 +153,7 @@ def scrub(text: str, workspace: Access, operation: Operation) -> str:
     # A batch holds thousands of values: only those that the text repeats are worth a pattern.
     found = {secret for secret in _secrets(workspace, operation) if secret and secret in text}
     for secret in sorted(found, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", HIDDEN, text)
     return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…"
 
 
@@ -166,19 +164,4 @@ def _secrets(workspace: Access, operation: Operation) -> Iterator[str]:
         if part not in _PATH_WORDS:
             yield from (part, unquote_plus(part))
     if operation.body is not None:
-        yield from _leaves(json.loads(operation.body))
-
-
-def _leaves(value: object) -> Iterator[str]:
-    """Every text and number in *value* that is long enough to be told from ordinary words."""
-    if isinstance(value, dict):
-        for inner in value.values():
-            yield from _leaves(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _leaves(inner)
-    elif isinstance(value, str):
-        if len(value) >= _SHORTEST_TEXT:
-            yield value
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and len(str(value)) >= _SHORTEST_NUMBER:
-        yield str(value)
+        yield from leaves(json.loads(operation.body))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.customerio.answers import scrub, unreadable
 from pytest_cio_load.customerio.limits import BATCH_BYTES
@@ -14,6 +15,9 @@ from pytest_cio_load.customerio.replies import ItemRefusal, Unreadable, refusals
 from pytest_cio_load.customerio.wire import Answer
 from pytest_cio_load.customerio.workspaces import Access
 from pytest_cio_load.errors import CustomerIOError, Refused
+
+if TYPE_CHECKING:
+    from pytest_cio_load.customerio.exchange import Core
 
 ITEMS = 1_000
 """Operations per batch at most. Customer.io publishes no such limit; this one is our choice, and others have been known to keep to it."""
@@ -115,6 +119,20 @@ def split(operations: Iterable[Operation], *, items: int = ITEMS) -> Iterator[Ba
         filling.add(item)
     if filling:
         yield filling.take()
+
+
+def admitted_item(client: Core[Any, Any], operation: Operation, index: int = 0) -> Item:
+    """*operation* as part of a batch, as *client* would let it go.
+
+    What the client adds is there before a batch is filled, so that the batch's limits hold. Whether it may go out yet is asked when the
+    batch is sent, which is looked at as a whole once more.
+
+    Raises:
+        InvalidOperation: the client refuses it, it has no form in a batch, or it is too large for one.
+    """
+    if client._admit is None:
+        return item_of(operation, index)
+    return replace(item_of(client._admit(operation)[0], index), operation=operation)
 
 
 def read_outcomes(workspace: Access, batch: Batch, answer: Answer) -> tuple[Outcome, ...]:

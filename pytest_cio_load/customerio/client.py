@@ -5,8 +5,13 @@ All return from a call once Customer.io has accepted it, which is not yet to say
     InvalidOperation    refused here, before anything was sent
     Unreachable, Unauthorized, Refused, RateLimited, ServerFailed    how the last attempt failed
     CustomerIOError     accepted, and the answer cannot be read
+    GuardRefused        in a test: the guard permits no request to this host with these credentials; never tried again
 
 and every call, however it ends, is reported as one :class:`CallRecord`.
+
+That a test reaches no real host without the guard's permit is seen to by the wires, whichever client they are given to: it is the wire that
+knows the host and the credentials, and it alone opens sockets. A wire of one's own that opens none, such as a test double, needs no permit.
+What one that opens sockets by itself does is the test's own network code: ``cio_block_network`` sees it.
 """
 
 from __future__ import annotations

@@ -1,32 +1,22 @@
-"""Faster ways for requests to travel than httpx, behind the same seam, and the choice between them.
+"""The choice between the ways for requests to travel, all behind the same seam.
 
 httpx 0.28 keeps its connections in a pool whose cost grows with the square of the requests in flight, and would be blamed on Customer.io.
 The mock needs no sockets and stays on httpx; it is for servers that the engine matters.
+
+Nothing answers in place of the others' network, so in a test they need the guard's permit for a host of Customer.io already when they are
+made.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_cio_load.customerio.wire import (
-    CONNECTIONS,
-    TIMEOUT,
-    Answer,
-    HttpxSyncWire,
-    HttpxWire,
-    NoAnswer,
-    Request,
-    SyncWire,
-    Wire,
-    ca_file,
-    check_timeout,
-    headers_for,
-    proxy_for,
-    trust_for,
-)
-from pytest_cio_load.customerio.wire_reasons import reason
+from pytest_cio_load.customerio.wire import HttpxSyncWire, HttpxWire, Observe, SyncWire, Wire
+from pytest_cio_load.customerio.wire_aiohttp import AiohttpWire
+from pytest_cio_load.customerio.wire_direct import DirectWire
+from pytest_cio_load.customerio.wire_pyreqwest import PyreqwestSyncWire, PyreqwestWire
+from pytest_cio_load.customerio.wire_setup import CONNECTIONS, TIMEOUT, proxy_for
 from pytest_cio_load.errors import near_miss
 
 if TYPE_CHECKING:
@@ -34,11 +24,15 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.customerio.workspaces import Access
 
-ENGINES = ("auto", "pyreqwest", "aiohttp", "httpx")
-"""What ``--cio-wire`` takes. ``auto`` is the first of the others that is installed: the fastest."""
+__all__ = ["ENGINES", "AiohttpWire", "DirectWire", "PyreqwestSyncWire", "PyreqwestWire", "make_sync_wire", "make_wire"]
 
-_SHORTER = 0.01
-_DOTS = "%2E"
+ENGINES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
+"""What ``--cio-wire`` takes. ``auto`` is the first of the others that can be had and fits: the leanest. ``direct`` is our own."""
+
+_NEEDS = {"direct": "asyncio", "pyreqwest": "pyreqwest", "aiohttp": "aiohttp", "httpx": "httpx"}
+_HTTP2 = ("pyreqwest", "httpx")
+
+AnyWire: TypeAlias = DirectWire | PyreqwestWire | AiohttpWire | HttpxWire
 
 
 def make_wire(
@@ -48,25 +42,36 @@ def make_wire(
     timeout: float = TIMEOUT,
     connections: int = CONNECTIONS,
     transport: httpx.AsyncBaseTransport | None = None,
+    observe: Observe | None = None,
+    http2: bool = False,
 ) -> Wire:
     """A wire to the server of *workspace*, for coroutines.
 
     Args:
         workspace: says where to and with which credentials.
-        engine: one of `ENGINES`; None for ``auto``.
+        engine: one of `ENGINES`; None for ``auto``. ``direct`` knows no proxies: where the environment names one, it is the next that does.
         timeout: seconds to connect, and to wait for each part of an answer.
         connections: at most so many.
         transport: goes in place of the network: the fake's door, which only httpx can use.
+        observe: is told what connections cost, by engines that know; see `Observe`.
+        http2: speak HTTP/2 with a server that offers it in its handshake; pyreqwest can, and httpx with the package h2.
 
     Raises:
-        ValueError: an engine that does not exist or is not installed, a time-out that is none, or a file of certificates that is none.
+        ValueError: an engine that does not exist, is not installed or speaks no HTTP/2, a time-out that is none, or a file of certificates
+            that is none.
+        GuardRefused: a test may not reach the server. With httpx it is the first request that raises it, see `HttpxWire`.
     """
-    _check(engine)
+    _check(engine, http2)
     if transport is not None:
-        return HttpxWire(workspace, timeout=timeout, connections=connections, transport=transport)
-    name = engine if engine and engine != "auto" else next(name for name in ENGINES[1:] if find_spec(name))
-    wire: Wire = _WIRES[name](workspace, timeout=timeout, connections=connections)
-    return wire
+        return HttpxWire(workspace, timeout=timeout, connections=connections, transport=transport, observe=observe)
+    name = _choose(engine, http2, has_proxy=proxy_for(workspace.base_url) is not None)
+    if name == "direct":
+        return DirectWire(workspace, timeout=timeout, connections=connections, observe=observe)
+    if name == "pyreqwest":
+        return PyreqwestWire(workspace, timeout=timeout, connections=connections, http2=http2)
+    if name == "aiohttp":
+        return AiohttpWire(workspace, timeout=timeout, connections=connections, observe=observe)
+    return HttpxWire(workspace, timeout=timeout, connections=connections, observe=observe, http2=http2)
 
 
 def make_sync_wire(
@@ -76,178 +81,39 @@ def make_sync_wire(
     timeout: float = TIMEOUT,
     connections: int = CONNECTIONS,
     transport: httpx.BaseTransport | None = None,
+    observe: Observe | None = None,
+    http2: bool = False,
 ) -> SyncWire:
-    """A wire to the server of *workspace*, for threads. Arguments as of `make_wire`; aiohttp has nothing for threads, httpx stands in."""
-    _check(engine)
-    fast = engine == "pyreqwest" or (engine in (None, "auto") and find_spec("pyreqwest") is not None)
+    """A wire to the server of *workspace*, for threads.
+
+    Arguments as of `make_wire`; ``direct`` and aiohttp have nothing for threads: for the one it is as with ``auto``, for the other httpx
+    stands in.
+    """
+    _check(engine, http2)
+    fast = engine == "pyreqwest" or (engine in (None, "auto", "direct") and find_spec("pyreqwest") is not None)
     if transport is None and fast:
-        return PyreqwestSyncWire(workspace, timeout=timeout, connections=connections)
-    return HttpxSyncWire(workspace, timeout=timeout, connections=connections, transport=transport)
+        return PyreqwestSyncWire(workspace, timeout=timeout, connections=connections, http2=http2)
+    offers = http2 and transport is None
+    return HttpxSyncWire(workspace, timeout=timeout, connections=connections, transport=transport, observe=observe, http2=offers)
 
 
-class AiohttpWire:
-    """Requests over aiohttp from a coroutine. Its session belongs to a loop, so it is made in the first call.
-
-    Args:
-        workspace: says where to and with which credentials.
-        timeout: seconds to connect, and to wait for each part of an answer.
-        connections: at most so many.
-    """
-
-    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
-        import aiohttp
-        from yarl import URL
-
-        check_timeout(timeout)
-        self._failures = (aiohttp.ClientError, OSError)
-        self._url, self._base = URL, workspace.base_url
-        self._timeout, self._connections = timeout, connections
-        self._headers, self._json_headers = headers_for(workspace)
-        self._proxy = proxy_for(workspace.base_url)
-        self._secure: Any = trust_for(workspace.base_url) or True
-        self._session: aiohttp.ClientSession | None = None
-
-    def _open(self) -> Any:
-        import aiohttp
-
-        # No total: it would count the wait for a connection.
-        times = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=self._timeout)
-        connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._secure)
-        bare = ("Content-Type", "Accept-Encoding")
-        session = aiohttp.ClientSession(connector=connector, timeout=times, cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=bare)
-        # It would send a PUT or DELETE again when a kept connection is lost, and neither we nor the retry would know.
-        session._retry_connection = False
-        return session
-
-    async def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
-        if self._session is None:
-            self._session = self._open()
-        headers = self._headers if request.body is None else self._json_headers
-        url = self._url(self._base + request.path, encoded=True)
-        try:
-            async with self._session.request(
-                request.method, url, data=request.body, headers=headers, allow_redirects=False, proxy=self._proxy
-            ) as response:
-                body = await response.read()
-                return Answer(response.status, _lowered(response.headers), body)
-        except self._failures as error:
-            raise NoAnswer(reason(error, self._timeout)) from None
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+def _choose(engine: str | None, http2: bool, has_proxy: bool) -> str:
+    """Which engine it is to be."""
+    wanted = ENGINES[1:] if engine in (None, "auto", "direct") else (engine,)
+    fits = [name for name in wanted if name is not None and (name in _HTTP2 or not http2) and (name != "direct" or not has_proxy)]
+    return next(name for name in fits if find_spec(_NEEDS[name]))
 
 
-class _Pyreqwest:
-    """What both wires over pyreqwest (reqwest, in Rust) share."""
-
-    def __init__(self, workspace: Access, timeout: float) -> None:
-        from pyreqwest.exceptions import PyreqwestError
-
-        check_timeout(timeout)
-        self._failures: type[Exception] = PyreqwestError
-        self._workspace, self._timeout, self._base = workspace, timeout, workspace.base_url
-
-    def _built(self, builder: Any, connections: int) -> Any:
-        limit = timedelta(seconds=self._timeout)
-        # Told apart only by which ends first: the time to wait for an answer includes the time to connect.
-        to_connect = limit - min(timedelta(seconds=_SHORTER), limit / 10)
-        builder = builder.http1_only().follow_redirects(False).error_for_status(False).connect_timeout(to_connect).read_timeout(limit)
-        builder = builder.gzip(True).max_connections(connections).pool_max_idle_per_host(connections)
-        builder = builder.default_headers(headers_for(self._workspace)[0])
-        if proxy_for(self._base) is None:
-            builder = builder.no_proxy()
-        trusted = ca_file()
-        if trusted is not None and trust_for(self._base):
-            with open(trusted, "rb") as certificates:
-                builder = builder.add_root_certificate_pem(certificates.read())
-        return builder.build()
-
-    def _request(self, client: Any, request: Request) -> Any:
-        asked = client.request(request.method, self._base + request.path)
-        if request.body is not None:
-            asked = asked.header("content-type", "application/json").body_bytes(request.body)
-        return asked.build()
-
-
-class PyreqwestWire(_Pyreqwest):
-    """Requests over pyreqwest from a coroutine. Arguments as of `AiohttpWire`.
-
-    A call that is cancelled ends at once, but pyreqwest keeps its request and its connection until the server answers or the time is out.
-    """
-
-    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
-        from pyreqwest.client import ClientBuilder
-
-        super().__init__(workspace, timeout)
-        self._client = self._built(ClientBuilder(), connections)
-        self._for_dots: HttpxWire | None = None
-
-    async def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
-        if _DOTS in request.path:
-            return await self._literal().send(request)
-        try:
-            response = await self._request(self._client, request).send()
-            body = bytes(await response.bytes())
-        except self._failures as error:
-            raise NoAnswer(reason(error, self._timeout)) from None
-        return Answer(response.status, _lowered(response.headers), body)
-
-    def _literal(self) -> HttpxWire:
-        """For a person called "." or "..": reqwest takes such a part of a path for a step up, even when it is encoded."""
-        if self._for_dots is None:
-            self._for_dots = HttpxWire(self._workspace, timeout=self._timeout)
-        return self._for_dots
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._client.close()
-        if self._for_dots is not None:
-            await self._for_dots.aclose()
-
-
-class PyreqwestSyncWire(_Pyreqwest):
-    """Requests over pyreqwest from a thread; may be shared by many. Arguments as of `AiohttpWire`."""
-
-    def __init__(self, workspace: Access, *, timeout: float = TIMEOUT, connections: int = CONNECTIONS) -> None:
-        from pyreqwest.client import SyncClientBuilder
-
-        super().__init__(workspace, timeout)
-        self._client = self._built(SyncClientBuilder(), connections)
-        self._for_dots = HttpxSyncWire(workspace, timeout=timeout)
-
-    def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
-        if _DOTS in request.path:
-            return self._for_dots.send(request)
-        try:
-            response = self._request(self._client, request).send()
-            body = bytes(response.bytes())
-        except self._failures as error:
-            raise NoAnswer(reason(error, self._timeout)) from None
-        return Answer(response.status, _lowered(response.headers), body)
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._client.close()
-        self._for_dots.close()
-
-
-_WIRES: dict[str, Any] = {"pyreqwest": PyreqwestWire, "aiohttp": AiohttpWire, "httpx": HttpxWire}
-
-
-def _check(engine: str | None) -> None:
-    if engine is None or engine == "auto":
-        return
-    if engine not in ENGINES:
-        hint = near_miss(engine, ENGINES) or "leave it out for the fastest that is installed"
+def _check(engine: str | None, http2: bool) -> None:
+    if engine is not None and engine not in ENGINES:
+        hint = near_miss(engine, ENGINES) or "leave it out for the leanest that is installed"
         raise ValueError(f"wire: got {engine!r}; expected one of {', '.join(ENGINES)}; {hint}")
-    if find_spec(engine) is None:
+    chosen = None if engine == "auto" else engine
+    if chosen is not None and find_spec(_NEEDS[chosen]) is None:
         raise ValueError(f"wire: got {engine!r}, which is not installed; expected it to be; run: pip install 'pytest-cio-load[speed]'")
-
-
-def _lowered(headers: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+    if not http2:
+        return
+    if chosen is not None and chosen not in _HTTP2:
+        raise ValueError(f"wire: got {engine!r} with HTTP/2, which it does not speak; expected one of {', '.join(_HTTP2)}; leave it out")
+    if find_spec("h2") is None and (chosen == "httpx" or find_spec("pyreqwest") is None):
+        raise ValueError("http2: got nothing installed that speaks it; expected pyreqwest or h2; run: pip install 'pytest-cio-load[speed]'")

@@ -21,7 +21,7 @@ from pytest_cio_load.customerio.pacing import Bucket, Retry
 from pytest_cio_load.customerio.replies import Unreadable
 from pytest_cio_load.customerio.wire import Answer, NoAnswer, Request
 from pytest_cio_load.customerio.workspaces import Access
-from pytest_cio_load.errors import CustomerIOError
+from pytest_cio_load.errors import CustomerIOError, GuardRefused
 
 T = TypeVar("T")
 
@@ -177,6 +177,9 @@ class Core(Generic[AccessT, WireT]):
                 answer = yield request
             except NoAnswer as error:
                 lost = error.reason
+            except GuardRefused:
+                tally.attempts -= 1  # it never went out
+                raise
             if answer is not None:
                 if 200 <= answer.status < 300:
                     return answer

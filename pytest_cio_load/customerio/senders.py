@@ -16,10 +16,11 @@ from enum import Enum
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from pytest_cio_load.customerio.batch import ITEMS, Batch, Outcome, failed, outcomes
+from pytest_cio_load.customerio.batch import ITEMS, Batch, Outcome, admitted_item, failed, outcomes
 from pytest_cio_load.customerio.client import Client, SyncClient
+from pytest_cio_load.customerio.exchange import Core
 from pytest_cio_load.customerio.lanes import IN_FLIGHT, Lanes
-from pytest_cio_load.customerio.operations.items import item_of
+from pytest_cio_load.customerio.operations.items import Item
 from pytest_cio_load.customerio.operations.operation import Operation
 from pytest_cio_load.customerio.replies import refusals
 from pytest_cio_load.errors import CustomerIOError, InvalidOperation
@@ -57,7 +58,11 @@ Step = Ask | Start | Outcome
 Conducting = Generator[Step, Any, None]
 
 
-def conduct(fleet: list[Lanes], home_of: Callable[[Operation], int]) -> Conducting:
+Seat = Callable[[Operation, int], tuple[int, Item]]
+"""Given an operation and its place among all: the number of the client that it belongs to, and its form in a batch. May refuse it."""
+
+
+def conduct(fleet: list[Lanes], seat: Seat) -> Conducting:
     """Plan the sending of a stream of operations.
 
     Yields what is to be done, see :class:`Ask`; when the stream breaks off with an exception, it is thrown in, and raised again once
@@ -65,7 +70,7 @@ def conduct(fleet: list[Lanes], home_of: Callable[[Operation], int]) -> Conducti
 
     Args:
         fleet: a plan per client.
-        home_of: the number of the client that an operation belongs to; raises InvalidOperation when it belongs to none.
+        seat: where an operation travels, and in which form.
     """
     broken: Exception | None = None
     index = 0
@@ -80,7 +85,7 @@ def conduct(fleet: list[Lanes], home_of: Callable[[Operation], int]) -> Conducti
         except Exception as error:
             broken = error
             break
-        yield from _take(fleet, home_of, operation, index)
+        yield from _take(fleet, seat, operation, index)
         index += 1
     for lanes in fleet:
         lanes.close()
@@ -99,11 +104,11 @@ def _check(operation: object) -> None:
         raise TypeError(f"operations: got {got}; expected operations such as api.identify(…); make one of a dict with api.entity(…)")
 
 
-def _take(fleet: list[Lanes], home_of: Callable[[Operation], int], operation: Operation, index: int) -> Conducting:
+def _take(fleet: list[Lanes], seat: Seat, operation: Operation, index: int) -> Conducting:
     """Take one operation into a batch, as soon as there is room."""
     refusal: InvalidOperation | None = None
     try:
-        home, item = home_of(operation), item_of(operation, index)
+        home, item = seat(operation, index)
     except InvalidOperation as error:
         refusal = error
     if refusal is not None:
@@ -135,7 +140,7 @@ class Sendable(Protocol[ClientT]):
         """The number of the member that an operation belongs to. Raises InvalidOperation when it belongs to none."""
 
 
-MemberT = TypeVar("MemberT")
+MemberT = TypeVar("MemberT", bound=Core[Any, Any])
 
 
 class _Sender(Generic[MemberT]):
@@ -157,7 +162,11 @@ class _Sender(Generic[MemberT]):
         self._in_flight = in_flight
 
     def _conduct(self) -> Conducting:
-        return conduct([self._plan() for _ in self._client.members], self._client.home_of)
+        return conduct([self._plan() for _ in self._client.members], self._seat)
+
+    def _seat(self, operation: Operation, index: int) -> tuple[int, Item]:
+        home = self._client.home_of(operation)
+        return home, admitted_item(self._client.members[home], operation, index)
 
 
 class BatchSender(_Sender[Client]):

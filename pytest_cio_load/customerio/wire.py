@@ -2,33 +2,60 @@
 
 A wire knows the server, the credentials and the connections. It knows no operations, keeps no pace and never repeats a request.
 httpx is imported when a wire is made, not before.
+
+A wire to a host of Customer.io has a gate (:mod:`pytest_cio_load.safety.permit`): in a process that runs tests with our plugin it opens no
+socket without a permit of the guard. The wires over httpx ask where httpx goes to its network, and not when they are made: a test that has
+respx or a transport of its own answer in place of the network opens no socket and needs no permit.
 """
 
 from __future__ import annotations
 
-import os
-import ssl
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from pytest_cio_load.customerio.wire_reasons import reason
+from pytest_cio_load.customerio.wire_setup import CONNECTIONS, TIMEOUT, check_timeout, headers_for, proxy_for, trust_for
+from pytest_cio_load.safety.permit import Gate, gate_for, is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import httpx
 
     from pytest_cio_load.customerio.workspaces import Access
 
-TIMEOUT = 10.0
-"""Seconds to connect, and to wait for each part of an answer."""
+__all__ = [
+    "CONNECTIONS",
+    "TIMEOUT",
+    "Answer",
+    "AnyCase",
+    "HttpxSyncWire",
+    "HttpxWire",
+    "NoAnswer",
+    "Observe",
+    "Phase",
+    "Request",
+    "SyncWire",
+    "Wire",
+]
 
-CONNECTIONS = 1_000
-"""Connections at most; a request beyond them waits for one without a time limit."""
+Phase: TypeAlias = Literal["connect", "tls", "pool"]
+"""What a request may have waited for before it was sent."""
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+Observe: TypeAlias = Callable[[Phase, float], None]
+"""Is told what connections cost, as it happens: the phase and its seconds.
+
+    connect   a connection was made: looking the name up, and TCP
+    tls       its handshake
+    pool      a request waited for a free connection, because as many as there may be were busy
+
+Engines tell what they know: ``direct`` and ``httpx`` for coroutines all but httpx's pool, aiohttp the handshake within ``connect``,
+pyreqwest nothing.
+"""
+
+_PHASES: dict[str, Phase] = {"connection.connect_tcp": "connect", "connection.start_tls": "tls"}
+"""What httpx's network calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +82,29 @@ class Answer:
     body: bytes = field(repr=False)
 
 
+class AnyCase(Mapping[str, str]):
+    """An engine's own headers, by lower-case name; nothing is copied until somebody reads on.
+
+    Args:
+        headers: what the engine gave; finds a name in any case.
+    """
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._headers[name]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({name.lower(): None for name in self._headers})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 class NoAnswer(Exception):
     """The network failed; *reason* says how, without address or payload."""
 
@@ -64,23 +114,63 @@ class NoAnswer(Exception):
 
 
 class Wire(Protocol):
-    """Sends requests from a coroutine."""
+    """Sends requests from a coroutine.
+
+    A client cannot tell whether a wire of one's own opens sockets, so it takes any. One that does, and is used in tests, asks
+    :func:`pytest_cio_load.safety.permit.check` before it sends.
+    """
 
     async def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
+        """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
 
     async def aclose(self) -> None:
         """Close every connection."""
 
 
 class SyncWire(Protocol):
-    """Sends requests from a thread."""
+    """Sends requests from a thread. As of `Wire`."""
 
     def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
+        """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
 
     def close(self) -> None:
         """Close every connection."""
+
+
+class _Trace:
+    """What httpx's network tells of one request: the ``trace`` that httpx documents.
+
+    The first event comes before it connects or writes: then the gate is asked. None comes when somebody answers in the network's place.
+    """
+
+    __slots__ = ("_began", "_gate", "_method", "_observe", "_path")
+
+    def __init__(self, request: Request, gate: Gate | None, observe: Observe | None) -> None:
+        self._method, self._path = request.method, request.path
+        self._gate, self._observe = gate, observe
+        self._began = 0.0
+
+    def __call__(self, event: str, about: object) -> object:
+        """One event of a blocking transport."""
+        if self._gate is not None:
+            self._gate.check(self._method, self._path)
+            self._gate = None
+        if self._observe is not None:
+            name, _, moment = event.rpartition(".")
+            phase = _PHASES.get(name)
+            if phase is not None and moment == "started":
+                self._began = perf_counter()
+            elif phase is not None and moment == "complete":
+                self._observe(phase, perf_counter() - self._began)
+        return None
+
+
+class _AsyncTrace(_Trace):
+    """The same for a transport for coroutines."""
+
+    async def __call__(self, event: str, about: object) -> None:
+        """One event."""
+        super().__call__(event, about)
 
 
 class _Httpx:
@@ -90,22 +180,28 @@ class _Httpx:
     and log every URL, and with it every identifier, at INFO.
     """
 
-    def __init__(self, workspace: Access, timeout: float) -> None:
+    def __init__(self, workspace: Access, timeout: float, observe: Observe | None) -> None:
         import httpx
 
         check_timeout(timeout)
+        self._observe = observe
         self._new_request = httpx.Request
         self._failures: type[Exception] = httpx.RequestError
         self._base_url = workspace.base_url
+        self._gate = gate_for(self._base_url, workspace.key)
         self._timeout = timeout
-        self._extensions = {"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": None}}
-        host = {"host": urlsplit(workspace.base_url).netloc}
+        self._extensions: dict[str, Any] = {"timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": None}}
+        host = {"host": urlsplit(self._base_url).netloc}
         self._headers, self._json_headers = (httpx.Headers({**host, **headers}) for headers in headers_for(workspace))
 
-    def _build(self, request: Request) -> httpx.Request:
+    def _build(self, request: Request, trace: type[_Trace]) -> httpx.Request:
         headers = self._headers if request.body is None else self._json_headers
         url = self._base_url + request.path
-        return self._new_request(request.method, url, headers=headers, content=request.body, extensions=self._extensions)
+        extensions = self._extensions
+        gate = self._gate if self._gate is not None and is_watched() else None
+        if gate is not None or self._observe is not None:
+            extensions = {**extensions, "trace": trace(request, gate, self._observe)}
+        return self._new_request(request.method, url, headers=headers, content=request.body, extensions=extensions)
 
 
 class HttpxWire(_Httpx):
@@ -116,6 +212,8 @@ class HttpxWire(_Httpx):
         timeout: seconds to connect, and to wait for each part of an answer.
         connections: at most so many; all of them are kept open.
         transport: goes in place of the network: the fake's door.
+        observe: is told what a connection cost; see `Observe`.
+        http2: offer HTTP/2 to a server with TLS; needs the package h2.
     """
 
     def __init__(
@@ -125,24 +223,31 @@ class HttpxWire(_Httpx):
         timeout: float = TIMEOUT,
         connections: int = CONNECTIONS,
         transport: httpx.AsyncBaseTransport | None = None,
+        observe: Observe | None = None,
+        http2: bool = False,
     ) -> None:
         import httpx
 
-        super().__init__(workspace, timeout)
+        super().__init__(workspace, timeout, observe)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        secure = trust_for(workspace.base_url) if transport is None else False
-        self._transport = transport or httpx.AsyncHTTPTransport(verify=secure, limits=limits, proxy=proxy_for(workspace.base_url))
+        secure = trust_for(self._base_url) if transport is None else False
+        proxy = proxy_for(self._base_url)
+        self._transport = transport or httpx.AsyncHTTPTransport(verify=secure, limits=limits, proxy=proxy, http2=http2)
 
     async def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
+        """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
+        passing = None if self._gate is None else self._gate.enter()
         try:
-            response = await self._transport.handle_async_request(self._build(request))
+            response = await self._transport.handle_async_request(self._build(request, _AsyncTrace))
             try:
                 body = await response.aread()
             finally:
                 await response.aclose()
         except self._failures as error:
             raise NoAnswer(reason(error, self._timeout)) from None
+        finally:
+            if passing is not None:
+                Gate.leave(passing)
         return Answer(response.status_code, response.headers, body)
 
     async def aclose(self) -> None:
@@ -160,71 +265,33 @@ class HttpxSyncWire(_Httpx):
         timeout: float = TIMEOUT,
         connections: int = CONNECTIONS,
         transport: httpx.BaseTransport | None = None,
+        observe: Observe | None = None,
+        http2: bool = False,
     ) -> None:
         import httpx
 
-        super().__init__(workspace, timeout)
+        super().__init__(workspace, timeout, observe)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        secure = trust_for(workspace.base_url) if transport is None else False
-        self._transport = transport or httpx.HTTPTransport(verify=secure, limits=limits, proxy=proxy_for(workspace.base_url))
+        secure = trust_for(self._base_url) if transport is None else False
+        proxy = proxy_for(self._base_url)
+        self._transport = transport or httpx.HTTPTransport(verify=secure, limits=limits, proxy=proxy, http2=http2)
 
     def send(self, request: Request) -> Answer:
-        """Send once. Raises NoAnswer when the network fails."""
+        """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
+        passing = None if self._gate is None else self._gate.enter()
         try:
-            response = self._transport.handle_request(self._build(request))
+            response = self._transport.handle_request(self._build(request, _Trace))
             try:
                 body = response.read()
             finally:
                 response.close()
         except self._failures as error:
             raise NoAnswer(reason(error, self._timeout)) from None
+        finally:
+            if passing is not None:
+                Gate.leave(passing)
         return Answer(response.status_code, response.headers, body)
 
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()
-
-
-def check_timeout(timeout: float) -> None:
-    """Raise ValueError unless *timeout* is a number of seconds."""
-    if not timeout > 0:
-        raise ValueError(f"timeout: got {timeout}; expected seconds, more than 0; try {TIMEOUT:g}")
-
-
-def headers_for(workspace: Access) -> tuple[dict[str, str], dict[str, str]]:
-    """The headers of a request without a body, and of one with."""
-    headers = {"authorization": workspace.authorization, "accept": "application/json", "user-agent": "pytest-cio-load"}
-    return headers, {**headers, "content-type": "application/json"}
-
-
-def ca_file() -> str | None:
-    """The file of certificates to trust that the environment names, or None for the machine's own."""
-    return os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE") or None
-
-
-def trust() -> ssl.SSLContext:
-    """Whom to trust: what `ca_file` says. Raises ValueError when that is no file of certificates."""
-    trusted = ca_file()
-    try:
-        return ssl.create_default_context(cafile=trusted)
-    except OSError as error:
-        if trusted is None:
-            raise
-        why = os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else "no certificate in it"
-        name = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "REQUESTS_CA_BUNDLE"
-        expected = "expected a file of certificates in PEM; mend it, or unset it to trust whom this machine trusts"
-        raise ValueError(f"{name}: got {trusted!r} ({why}); {expected}") from None
-
-
-def trust_for(url: str) -> ssl.SSLContext | Literal[False]:
-    """As `trust`, or False for a *url* without TLS, for which no file of certificates need be there."""
-    return trust() if url.startswith("https") else False
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for *url*, or None. A loopback address never goes through one."""
-    parts = urlsplit(url)
-    if parts.hostname in _LOOPBACK or proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

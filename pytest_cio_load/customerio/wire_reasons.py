@@ -90,6 +90,16 @@ def reason(error: BaseException, timeout: float) -> str:
     return told.format(timeout=timeout) if told else type(error).__name__
 
 
+def late_connection(timeout: float) -> str:
+    """There was none within *timeout* seconds."""
+    return _LATE_CONNECTION.format(timeout=timeout)
+
+
+def late_answer(timeout: float) -> str:
+    """Nothing arrived for *timeout* seconds."""
+    return _LATE_ANSWER.format(timeout=timeout)
+
+
 def _by_kind(error: BaseException) -> str | None:
     chain = list(_chain(error))
     for each in chain:

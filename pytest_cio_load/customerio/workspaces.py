@@ -80,7 +80,7 @@ class Workspace:
     """A Customer.io workspace: its own credentials, its own rate budget.
 
     Attributes:
-        site_id: the user name of basic authentication.
+        site_id: the user name of basic authentication; not shown.
         api_key: its password; never shown.
         region: decides the host.
         limit: requests per second the workspace allows.
@@ -91,7 +91,7 @@ class Workspace:
         ValueError: a site id that basic authentication cannot carry, a rate that is none, or a url that is no http(s) address.
     """
 
-    site_id: str
+    site_id: str = field(repr=False)
     api_key: str = field(repr=False)
     region: Region = Region.US
     limit: float = HOUSE_BUDGET

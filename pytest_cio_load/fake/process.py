@@ -17,12 +17,13 @@ import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pytest_cio_load.fake.account import FakeAccount
-from pytest_cio_load.fake.server import serve, url_of
+from pytest_cio_load.fake.proxy import serve_proxy
+from pytest_cio_load.fake.server import port_of, serve, url_of
 from pytest_cio_load.fake.tls import made_up
-from pytest_cio_load.fake.workspace import FakeWorkspace
+from pytest_cio_load.fake.workspace import FakeWorkspace, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _LENGTH = 8
 
@@ -72,6 +73,8 @@ class Served:
         self.workspaces = [FakeWorkspace(**{"unix_start": time.time(), **each}) for each in self._settings]
         self.fake = self.workspaces[0] if len(self.workspaces) == 1 else FakeAccount(self.workspaces)
         self.answer = self.fake.answer
+        self._by_hand: dict[tuple[str, str], Reply] = {}
+        self._tunnels: list[tuple[str, bool]] = []
 
     async def http(self, port: int) -> str:
         """Serve HTTP: the URL."""
@@ -81,15 +84,36 @@ class Served:
     async def https(self, port: int, ca_file: str) -> str:
         """Serve HTTPS, with an authority written to *ca_file*: the URL."""
         self._servers.append(await serve(self, port=port, secure=made_up(ca_file)))
+        self._secure_port = port_of(self._servers[-1])
         return url_of(self._servers[-1], secure=True)
+
+    async def proxy(self, port: int) -> str:
+        """Serve a proxy that joins Customer.io's host names to HTTPS, which is served already: the URL."""
+        self._servers.append(await serve_proxy(self._secure_port, lambda *tunnel: self._tunnels.append(tunnel), port=port))
+        return url_of(self._servers[-1])
+
+    async def tunnels(self) -> list[tuple[str, bool]]:
+        """What the proxy was asked for, and whether it gave it."""
+        return self._tunnels
 
     async def begin(self, which: int | None) -> None:
         """The run begins now, by this process's clock, in one workspace or in all."""
         self._one(which).begin(time.monotonic())
 
     async def reset(self) -> None:
-        """Forget everything: people, events, counts, faults, and when the run began."""
+        """Forget everything: people, events, counts, faults, answers by hand, tunnels, and when the run began."""
         self._renew()
+
+    async def by_hand(self, method: str, path: str, reply: Reply | None) -> None:
+        """Have a path answered by *reply*, or as ever with None; the workspaces then see no such request."""
+        self._by_hand.pop((method, path), None)
+        if reply is not None:
+            self._by_hand[method, path] = reply
+        self.answer = self._first_by_hand if self._by_hand else self.fake.answer
+
+    def _first_by_hand(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
+        reply = self._by_hand.get((method, path.partition("?")[0]))
+        return self.fake.answer(method, path, headers, body, now) if reply is None else reply
 
     async def fault(self, which: int | None, moment: str | float, fault: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         """Arrange a fault, in one workspace or in all."""

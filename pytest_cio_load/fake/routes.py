@@ -105,3 +105,9 @@ def find(method: str, path: str, host: str = "") -> Route:
         if verb == method and is_app is app and (found := pattern.fullmatch(path)):
             return Route(operation, unquote(found[1]), "", query, app)
     return Route("unknown", query=query, app=app)
+
+
+def metric_of(method: str, path: str, host: str) -> str:
+    """The metric that a request is recorded under: its operation, or ``http`` for one that Customer.io does not know."""
+    operation = find(method, path, host).operation
+    return "http" if operation == "unknown" else operation

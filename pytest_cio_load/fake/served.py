@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from pytest_cio_load.fake.workspace import Reply
+
 _PATIENCE = 10.0
 """Seconds that the process has for ending by itself."""
 
@@ -72,6 +74,7 @@ class ServedFake(_Asked):
     Attributes:
         url: where HTTP is served.
         https_url, ca_file: where HTTPS is, and the authority that clients must trust for it; None before `serve_https`.
+        proxy_url: where the proxy is; None before `serve_proxy`.
         workspaces: each workspace alone.
 
     Raises:
@@ -84,6 +87,7 @@ class ServedFake(_Asked):
         self._served, self._which, self._kind = self, None, FakeWorkspace if len(settings) == 1 else FakeAccount
         self.https_url: str | None = None
         self.ca_file: str | None = None
+        self.proxy_url: str | None = None
         self._lock, self._number, self._closed = Lock(), 0, False
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process = subprocess.Popen(
@@ -126,8 +130,30 @@ class ServedFake(_Asked):
             self.https_url, self.ca_file = self._tell("https", port, ca_file), ca_file
         return self.https_url, self.ca_file
 
+    def serve_proxy(self, *, port: int = 0) -> str:
+        """Serve a proxy for clients that have Customer.io's host names in them, and HTTPS, which it leads to: its URL, for ``HTTPS_PROXY``.
+
+        It joins these names to this fake and leads nowhere else. Asked again, it gives the same. Raises as `serve_https`.
+        """
+        if self.proxy_url is None:
+            self.serve_https()
+            self.proxy_url = self._tell("proxy", port)
+        return self.proxy_url
+
+    @property
+    def tunnels(self) -> list[tuple[str, bool]]:
+        """What the proxy was asked for, in this order, and whether it gave it: ``("track.customer.io:443", True)``."""
+        return list(self._tell("tunnels"))
+
+    def answer_by_hand(self, method: str, path: str, reply: Reply | None) -> None:
+        """Have every request of *path*, its query aside, answered by *reply*, whoever asks; as ever again with None.
+
+        The workspaces do not see these requests.
+        """
+        self._tell("by_hand", method, path, reply)
+
     def reset(self) -> None:
-        """Forget everything: people, events, counts, faults, and when the run began. Connections stay."""
+        """Forget everything: people, events, counts, faults, answers by hand, tunnels, and when the run began. Connections stay."""
         self._tell("reset")
 
     def close(self) -> None:

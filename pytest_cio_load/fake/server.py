@@ -10,6 +10,7 @@ from pytest_cio_load.fake.connection import Connection
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable
 
     from pytest_cio_load.fake.answering import Answering
 
@@ -28,16 +29,27 @@ async def serve(fake: Answering, *, port: int = 0, secure: ssl.SSLContext | None
         OSError: the port cannot be had.
         ValueError: it is no port.
     """
+    loop = asyncio.get_running_loop()
+    return await listening(lambda: loop.create_server(lambda: Connection(fake), LOOPBACK, port, ssl=secure, backlog=1024), port)
+
+
+async def listening(listen: Callable[[], Awaitable[asyncio.Server]], port: int) -> asyncio.Server:
+    """What *listen* gives. Raises OSError with what to do when the *port* cannot be had, and ValueError when it is none."""
     if not 0 <= port <= 65_535:
         raise ValueError(f"port: got {port}; expected a whole number from 0 to 65535; use 0 for a free one")
     try:
-        return await asyncio.get_running_loop().create_server(lambda: Connection(fake), LOOPBACK, port, ssl=secure, backlog=1024)
+        return await listen()
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else "refused"
         raise OSError(error.errno, f"port: got {port} ({why}); expected one that is free; use 0 for any that is") from None
 
 
+def port_of(server: asyncio.Server) -> int:
+    """The port that *server* listens at."""
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
 def url_of(server: asyncio.Server, *, secure: bool = False) -> str:
     """Where *server* listens."""
-    port = server.sockets[0].getsockname()[1]
-    return f"http{'s' * secure}://{LOOPBACK}:{port}"
+    return f"http{'s' * secure}://{LOOPBACK}:{port_of(server)}"

@@ -172,3 +172,17 @@ class CurrentIteration:
             )
             raise RuntimeError(msg)
         return getattr(iteration, name)
+
+
+class Unmeasured:
+    """Where an iteration writes when nothing is measured: the body runs once, as the functional test it also is."""
+
+    def measures(self, due: int) -> bool:
+        """Nothing is."""
+        return False
+
+    def add(self, name: str, kind: object, value: float, unit: str = "") -> None:
+        """Nothing."""
+
+    def declare(self, name: str, kind: object, unit: str = "") -> None:
+        """Nothing."""

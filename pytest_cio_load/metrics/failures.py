@@ -1,16 +1,62 @@
-"""Failed iterations, grouped by what was raised and where, each group with its first traceback."""
+"""Failed iterations, grouped by what was raised and where, each group with its first traceback and a few samples."""
 
 from __future__ import annotations
 
+import os
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pytest_cio_load.errors import CustomerIOError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from types import FrameType, TracebackType
 
+MOST_SAMPLES = 5
+"""Failed iterations that a group tells of one by one."""
+
+_MOST_TEXT = 1000
+_MICROSECONDS = 1_000_000
 _OURS = str(Path(__file__).resolve().parents[1])
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """The call that an iteration failed with, as far as it may be shown.
+
+    Attributes:
+        operation: ``identify``, ``track``, …
+        status: the HTTP status of the last answer, or None when there was none.
+        attempts: requests on the wire.
+        reason: Customer.io's own words, or the network's, without what was sent.
+    """
+
+    operation: str
+    status: int | None
+    attempts: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSample:
+    """One of a group's failures.
+
+    Attributes:
+        index: the iteration's.
+        due, ended: when that fell due and ended, in seconds after the start of the run.
+        message: what was raised, cut to 1,000 characters.
+        trace: the traceback, without this package's frames; of the group's first only, else "".
+        call: the call that failed, or None when none did.
+    """
+
+    index: int
+    due: float
+    ended: float
+    message: str
+    trace: str = ""
+    call: FailedCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +70,7 @@ class Failure:
         count: how many there were.
         first_index, first_due: the first one's iteration, and when it was due, in seconds.
         trace: the first one's traceback, without this package's frames.
+        samples: the first few, in the order in which they came.
     """
 
     kind: str
@@ -33,6 +80,16 @@ class Failure:
     first_index: int
     first_due: float
     trace: str
+    samples: tuple[FailureSample, ...] = ()
+
+
+@dataclass(slots=True)
+class _Group:
+    """A failure while it is counted."""
+
+    first: Failure
+    count: int = 0
+    samples: list[FailureSample] = field(default_factory=list)
 
 
 class Failures:
@@ -40,44 +97,102 @@ class Failures:
 
     def __init__(self, home: str) -> None:
         self._home = home
-        self._groups: dict[tuple[str, str], Failure] = {}
+        self._groups: dict[tuple[str, str], _Group] = {}
 
-    def add(self, error: BaseException, index: int, due: int) -> None:
-        """Note that iteration *index*, due at *due* microseconds, failed with *error*."""
-        kind = type(error).__name__
+    def add(self, error: BaseException, index: int, due: int, ended: int) -> None:
+        """Note that iteration *index*, due at *due* and ended at *ended* microseconds, failed with *error*."""
         where = _deepest_line(error.__traceback__, self._home)
-        self._count(kind, where, index, due, error)
+        self._count(type(error).__name__, where, index, due, ended, error)
 
-    def add_plain(self, kind: str, message: str, index: int, due: int) -> None:
+    def add_plain(self, kind: str, message: str, index: int, due: int, ended: int) -> None:
         """Note a failure that raised nothing: a time-out, an interruption."""
-        self._count(kind, "", index, due, None, message)
+        self._count(kind, "", index, due, ended, None, message)
 
-    def _count(self, kind: str, where: str, index: int, due: int, error: BaseException | None, message: str = "") -> None:
-        known = self._groups.get((kind, where))
-        if known is not None:
-            self._groups[kind, where] = replace(known, count=known.count + 1)
-            return
-        trace = "" if error is None else _trace(error)
-        text = message if error is None else _text(error)
-        self._groups[kind, where] = Failure(kind, where, text, 1, index, due / 1_000_000, trace)
+    def _count(
+        self, kind: str, where: str, index: int, due: int, ended: int, error: BaseException | None, message: str = ""
+    ) -> None:
+        group = self._groups.get((kind, where))
+        if group is None:
+            text, trace = (message, "") if error is None else (_text(error), _trace(error))
+            group = self._groups[kind, where] = _Group(Failure(kind, where, text, 0, index, due / _MICROSECONDS, trace))
+        group.count += 1
+        if len(group.samples) < MOST_SAMPLES:
+            text = message if error is None else _text(error)
+            text = text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+            trace = "" if group.samples else group.first.trace
+            sample = FailureSample(index, due / _MICROSECONDS, ended / _MICROSECONDS, text, trace, _call_of(error))
+            group.samples.append(sample)
 
     def groups(self) -> tuple[Failure, ...]:
         """The groups, the largest first."""
-        return tuple(sorted(self._groups.values(), key=lambda group: (-group.count, group.kind, group.where)))
+        told = (replace(group.first, count=group.count, samples=tuple(group.samples)) for group in self._groups.values())
+        return tuple(sorted(told, key=_largest_first))
+
+
+def failure_of(told: Mapping[str, Any]) -> Failure:
+    """The group that a run document tells of; of a document without samples, none of those."""
+
+    def sample(one: Mapping[str, Any]) -> FailureSample:
+        call = one["call"]
+        failed = None if call is None else FailedCall(*(call[name] for name in ("operation", "status", "attempts", "reason")))
+        return FailureSample(one["index"], one["due"], one["ended"], one["message"], one.get("trace", ""), failed)
+
+    names = ("kind", "where", "message", "count", "first_index", "first_due", "trace")
+    return Failure(**{name: told[name] for name in names}, samples=tuple(map(sample, told.get("samples", ()))))
+
+
+def joined(groups: Iterable[Failure]) -> tuple[Failure, ...]:
+    """The groups of several parts of a run, those of one kind and place as one, told by the earliest that was due; the largest first."""
+    whole: dict[tuple[str, str], Failure] = {}
+    for group in groups:
+        known = whole.get((group.kind, group.where))
+        if known is not None:
+            earliest = min(known, group, key=lambda one: (one.first_due, one.first_index))
+            samples = sorted((*known.samples, *group.samples), key=lambda one: (one.due, one.index))[:MOST_SAMPLES]
+            # The group's first alone has its traceback.
+            samples[1:] = [replace(one, trace="") for one in samples[1:]]
+            group = replace(earliest, count=known.count + group.count, samples=tuple(samples))
+        whole[group.kind, group.where] = group
+    return tuple(sorted(whole.values(), key=_largest_first))
+
+
+def _largest_first(group: Failure) -> tuple[int, str, str]:
+    return -group.count, group.kind, group.where
+
+
+def causes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """*error*, what it was raised from, what was being handled when it was, and what is grouped in it; each once."""
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inner: Iterable[BaseException] = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        pending += [*inner, current.__context__, current.__cause__]
+
+
+def _call_of(error: BaseException | None) -> FailedCall | None:
+    """The failed call that is, or led to, *error*."""
+    failed = next((each for each in causes_of(error) if isinstance(each, CustomerIOError)), None)
+    return None if failed is None else FailedCall(failed.operation, failed.status, failed.attempts, failed.reason)
 
 
 def _deepest_line(trace: TracebackType | None, home: str) -> str:
     """The deepest line in the test's own file, else the deepest outside this package."""
-    at_home = elsewhere = ""
+    at_home: tuple[str, int] | None = None
+    elsewhere: tuple[str, int] | None = None
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        line = f"{Path(name).name}:{trace.tb_lineno}"
         if name == home:
-            at_home = line
+            at_home = (name, trace.tb_lineno)
         elif not _is_ours(trace.tb_frame):
-            elsewhere = line
+            elsewhere = (name, trace.tb_lineno)
         trace = trace.tb_next
-    return at_home or elsewhere
+    deepest = at_home or elsewhere
+    return f"{os.path.basename(deepest[0])}:{deepest[1]}" if deepest else ""
 
 
 def _text(error: BaseException) -> str:

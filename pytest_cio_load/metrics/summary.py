@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,7 @@ class Summary:
         reason: why it ended, when not complete.
         failures: failed iterations and calls, grouped.
         warmup: what ran before measuring began.
+        timeline: the run over time, as `Timeline.plain` gives it; None where none was kept.
     """
 
     metrics: Mapping[str, Measured]
@@ -51,6 +52,7 @@ class Summary:
     reason: str
     failures: tuple[Failure, ...]
     warmup: Warmup
+    timeline: Mapping[str, Any] | None = None
 
     def read(self, name: str, aggregation: str, percentile: Fraction | float | None = None) -> float:
         """One value of one metric, in its unit; 0 when the metric is absent."""

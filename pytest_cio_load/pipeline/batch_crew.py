@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from pytest_cio_load.customerio.batch import ITEMS, Batch, Filling, outcomes
-from pytest_cio_load.customerio.operations.items import Item, item_of
+from pytest_cio_load.customerio.operations.items import Item
 from pytest_cio_load.errors import InvalidOperation
 from pytest_cio_load.pipeline.crew import OUTAGES, Failed, Setting
 from pytest_cio_load.pipeline.engines.engine import Again, Settlement
@@ -114,7 +114,7 @@ class BatchCrew:
     def _form(self, job: Job) -> tuple[int, Item] | None:
         """Its workspace and its form in a batch; None when it has none, or none can be made of what is in it."""
         try:
-            return self._with.fleet.home_of(job.operation), item_of(job.operation)
+            return self._with.fleet.item_of(job.operation)
         except (InvalidOperation, KeyError, TypeError, ValueError, AttributeError):
             return None
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_cio_load.customerio import replies
+from pytest_cio_load.customerio.batch import admitted_item
 from pytest_cio_load.customerio.pacing import Bucket, Retry
 from pytest_cio_load.customerio.routing import RoutedClient
 
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.batch import Batch
     from pytest_cio_load.customerio.client import Client
+    from pytest_cio_load.customerio.operations.items import Item
     from pytest_cio_load.customerio.operations.operation import Operation
     from pytest_cio_load.customerio.replies import ItemRefusal
     from pytest_cio_load.customerio.workspaces import Workspace
@@ -42,6 +44,11 @@ class Fleet:
     clients: tuple[Client, ...]
     gates: tuple[Gate, ...]
     home_of: Callable[[Operation], int]
+
+    def item_of(self, operation: Operation) -> tuple[int, Item]:
+        """Which workspace it belongs to, and its form in a batch for that one. Raises InvalidOperation when it has none."""
+        home = self.home_of(operation)
+        return home, admitted_item(self.clients[home], operation)
 
     async def send(self, home: int, operation: Operation) -> None:
         """Send one operation. Raises CustomerIOError."""

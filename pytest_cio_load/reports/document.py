@@ -14,15 +14,20 @@ from pytest_cio_load.contract.verdict import Outcome
 from pytest_cio_load.load.schedule import planned
 from pytest_cio_load.metrics.kinds import AGGREGATIONS
 from pytest_cio_load.metrics.measured import Trend
+from pytest_cio_load.reports.requests import request_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.contract.verdict import Finding, Verdict
+    from pytest_cio_load.metrics.failures import Failure
     from pytest_cio_load.metrics.summary import Summary
+    from pytest_cio_load.metrics.timeline import Mark
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had no ``timeline``, no ``samples`` of failures, and no ``fingerprint`` of the machine."""
+
 TREND_COLUMNS = ("avg", "min", "med", "p(90)", "p(95)", "p(99)", "max")
 
 Document = dict[str, Any]
@@ -45,6 +50,8 @@ class Run:
         delivery: what the fake workspace counted, when it is the target.
         cleanup: how many made-up people were noted, deleted, and could not be.
         notes: sentences the report must not leave out.
+        marks: moments to be seen on the timeline, in order of time.
+        fingerprint: of the machine; see `machine.fingerprint`.
     """
 
     test: str
@@ -62,6 +69,8 @@ class Run:
     delivery: Mapping[str, int] = field(default_factory=dict)
     cleanup: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
 
 
 def document(run: Run) -> Document:
@@ -81,10 +90,11 @@ def document(run: Run) -> Document:
         "rate": _rate(run.summary),
         "omission_gap_ms": round(run.summary.omission_gap, 3),
         "metrics": {name: _metric(run.summary, name) for name in run.summary.metrics},
-        "failures": [asdict(failure) for failure in run.summary.failures],
+        **_timeline(run),
+        "failures": [_failure(failure) for failure in run.summary.failures],
         "warmup": {
             "iterations": run.summary.warmup.iterations,
-            "failures": [asdict(failure) for failure in run.summary.warmup.failures],
+            "failures": [_failure(failure) for failure in run.summary.warmup.failures],
         },
         "delivery": dict(run.delivery),
         "cleanup": dict(run.cleanup),
@@ -95,8 +105,30 @@ def document(run: Run) -> Document:
             "cpu_seconds": round(run.cpu_seconds, 3),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
+            **({"fingerprint": dict(run.fingerprint)} if run.fingerprint else {}),
         },
     }
+
+
+def _timeline(run: Run) -> Document:
+    """The run over time, where it was kept."""
+    if run.summary.timeline is None:
+        return {}
+    return {"timeline": {**run.summary.timeline, "marks": [asdict(mark) for mark in run.marks]}}
+
+
+def _failure(failure: Failure) -> Document:
+    told = asdict(failure)
+    return told | {"samples": [_failure_sample(sample) for sample in told["samples"]]}
+
+
+def _failure_sample(told: Document) -> Document:
+    """One failed iteration, with the request that its call made: by the operation alone, so that it holds nobody's data."""
+    call = told["call"]
+    shown = told | {"call": None if call is None else {**call, "request": request_of(call["operation"])}}
+    if not shown.get("trace"):
+        shown.pop("trace", None)
+    return shown
 
 
 def _contract(run: Run) -> Document:

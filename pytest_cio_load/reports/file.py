@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_cio_load import __version__
+from pytest_cio_load.files import write_whole
 from pytest_cio_load.reports.document import SCHEMA
 
 if TYPE_CHECKING:
@@ -15,14 +16,17 @@ if TYPE_CHECKING:
     from pytest_cio_load.reports.document import Document
 
 
-def write_json(path: str, documents: Sequence[Document], *, version: str) -> None:
-    """Write *documents*, ordered by test, to *path*; folders on the way are made. An empty session writes an empty list of runs."""
+def session_json(documents: Sequence[Document], *, version: str = __version__) -> str:
+    """*documents*, ordered by test, as JSON. An empty session has an empty list of runs."""
     whole = {
         "schema": SCHEMA,
         "plugin": f"pytest-cio-load {version}",
-        "runs": sorted(documents, key=lambda doc: doc["test"]),
+        "runs": sorted(documents, key=lambda doc: str(doc["test"])),
         "machine": {"written_at": datetime.now(UTC).isoformat(timespec="milliseconds")},
     }
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_json(path: str, documents: Sequence[Document], *, version: str = __version__) -> None:
+    """Write *documents* to *path*, in one step; folders on the way are made. Raises OSError."""
+    write_whole(path, session_json(documents, version=version).encode("utf-8"))

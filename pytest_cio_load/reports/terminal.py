@@ -9,6 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_cio_load.reports.cleaned import cleanup_text, failed_cleanup
 from pytest_cio_load.units import show_count, show_duration, show_ms, show_rate, show_share
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def failure(doc: Document, width: int = 80) -> Iterator[Line]:
           ✓ errors     count==0                0
     """
     yield from _wrapped(doc["headline"], width, style=doc["verdict"])
+    if failed_cleanup(doc["cleanup"]):
+        yield from _wrapped(cleanup_text(doc["cleanup"]), width, style="broken")
     yield from _wrapped(circumstances(doc), width, style="faint")
     yield []
     for reason in doc["reasons"]:
@@ -97,7 +100,8 @@ def summary_line(doc: Document, width: int = 80) -> Line:
     """One contract in the terminal summary: ``kept  test_x.py::test_identify  6,150 iterations  p(95) 52.1 ms  virtual``."""
     response = doc["metrics"].get("response")
     p95 = f"  p(95) {show_ms(response['p(95)'])}" if response else ""
-    tail = f"  {show_count(doc['iterations']['measured'])} iterations{p95}  {doc['clock']}"
+    cleanup = "  cleanup failed" if failed_cleanup(doc["cleanup"]) else ""
+    tail = f"  {show_count(doc['iterations']['measured'])} iterations{p95}  {doc['clock']}{cleanup}"
     room = max(width - 14 - len(tail), 12)
     name = _shortened(doc["test"], room)
     return [(f"{doc['verdict']:<13} ", doc["verdict"]), (f"{name:<{room}}", ""), (tail, "faint")]
@@ -109,8 +113,14 @@ def circumstances(doc: Document) -> str:
     parts = [contract["profile"], f"{show_count(contract['planned'])} planned"]
     if contract["arrivals"] != "even":
         parts.append(f"{contract['arrivals']} arrivals")
-    parts += [f"{doc['clock']} clock", f"target {doc['target']}", f"seed {contract['seed']}"]
+    parts += [f"{doc['clock']} clock", f"target {doc['target']}{_workspace(doc)}", f"seed {contract['seed']}"]
     return ", ".join(parts)
+
+
+def _workspace(doc: Document) -> str:
+    """Which real workspace it was."""
+    known = doc.get("workspace")
+    return f" ({known['name']!r}, environment {known['environment_id']}, {known['region']}; run {known['run']})" if known else ""
 
 
 def counts(doc: Document) -> str:
@@ -148,11 +158,14 @@ def _notes(doc: Document, width: int) -> Iterator[Line]:
     if delivery:
         yield from _wrapped(_delivered(delivery), width, first="  • ", rest="    ")
     cleanup = doc["cleanup"]
-    if cleanup.get("left"):
+    if failed_cleanup(cleanup):
+        yield from _wrapped(cleanup_text(cleanup), width, first="  • ", rest="    ", style="broken")
+    elif cleanup.get("left"):
         text = f"{show_count(cleanup['left'])} of {show_count(cleanup['noted'])} made-up people could not be deleted"
         yield from _wrapped(text, width, first="  • ", rest="    ", style="inconclusive")
     elif cleanup.get("noted"):
-        yield from _wrapped(f"{show_count(cleanup['noted'])} made-up people deleted", width, first="  • ", rest="    ")
+        seen = ", and nobody left: verified through the App API" if cleanup.get("verified") else ""
+        yield from _wrapped(f"{show_count(cleanup['noted'])} made-up people deleted{seen}", width, first="  • ", rest="    ")
 
 
 def _delivered(delivery: dict[str, Any]) -> str:
@@ -240,7 +253,8 @@ class Crash:
 
     def __init__(self, doc: Document) -> None:
         path, _, line = doc["location"].rpartition(":")
-        self.path, self.lineno, self.message = path, int(line), doc["headline"]
+        told = f"{doc['headline']}; {cleanup_text(doc['cleanup'])}" if failed_cleanup(doc["cleanup"]) else doc["headline"]
+        self.path, self.lineno, self.message = path, int(line), told
 
     def __str__(self) -> str:
         return f"{self.path}:{self.lineno}: {self.message}"

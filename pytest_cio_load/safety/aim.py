@@ -1,18 +1,18 @@
-"""Where load may go: to fakes of ours, and to servers on this machine."""
+"""Where load may go: to fakes of ours, to servers on this machine, and, past the guard, to a staging workspace."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pytest_cio_load.errors import Problem
+from pytest_cio_load.errors import Problem, near_miss
 
-MOCK, FAKE = "mock", "fake"
+MOCK, FAKE, STAGING = "mock", "fake", "staging"
 
 
 def problem_with(target: str) -> Problem | None:
     """What is wrong with the name of a target, or None."""
-    if target in (MOCK, FAKE):
+    if target in (MOCK, FAKE, STAGING):
         return None
     try:
         parts = urlsplit(target)
@@ -22,11 +22,18 @@ def problem_with(target: str) -> Problem | None:
         is_server = False
     if not is_server:
         got = "'…@…'" if "@" in str(target) else repr(target)  # what stands before an @ may be a password
-        return Problem("target", got, "'mock', 'fake', or the URL of a server on loopback", "try 'http://127.0.0.1:8080'")
+        return Problem("target", got, "'mock', 'fake', 'staging', or the URL of a server on loopback", _hint(str(target)))
     if not is_loopback(parts.hostname or ""):
-        nearest = "load goes to this machine only; point it at 'http://127.0.0.1:PORT', or use 'mock' or 'fake'"
+        nearest = "load goes to this machine, or past the guard: point it at 'http://127.0.0.1:PORT', or use 'mock', 'fake' or 'staging'"
         return Problem("target", repr(f"{parts.scheme}://{parts.hostname}"), "a server on loopback", nearest)
     return None
+
+
+def _hint(target: str) -> str:
+    """The nearest fix for a *target* that is none."""
+    if target.lower() in ("production", "prod", "live"):
+        return "there is no such target, and there never will be: load goes to a staging workspace"
+    return near_miss(target, (MOCK, FAKE, STAGING)) or "try 'http://127.0.0.1:8080'"
 
 
 def is_loopback(host: str) -> bool:

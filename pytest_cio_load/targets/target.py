@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from random import Random
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_cio_load.customerio.pacing import Bucket, Retry
 from pytest_cio_load.customerio.workspaces import AppAccess, Region, Workspace
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.load.clock import real_seconds
@@ -15,6 +13,7 @@ from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
 from pytest_cio_load.settings import API_KEY, app_key
+from pytest_cio_load.targets.clients import Clients
 from pytest_cio_load.targets.wires import Wires
 
 if TYPE_CHECKING:
@@ -26,13 +25,14 @@ if TYPE_CHECKING:
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
+    from pytest_cio_load.safety.secrets import Secrets
     from pytest_cio_load.settings import Settings
+    from pytest_cio_load.staging.canary import Canary
+    from pytest_cio_load.staging.workspace import RealWorkspace
 
 FIXTURES = frozenset({"cio", "cio_sync", "cio_app", "cio_fake", "cio_queue", "cio_batch"})
-_UNPACED = 1_000_000.0
-_ONCE_MORE = Retry(attempts=2)
-_PERSISTENT = Retry(attempts=16, base=0.2, cap=2.0, budget=10.0)
-"""Outlasts an outage of some seconds, and fails within ten: it is the budget that ends a call, not the number of attempts."""
+CANARY = "canary"
+"""What the canary's person is called, after the run's prefix."""
 
 
 def used_by(fixtures: Iterable[str]) -> bool:
@@ -47,31 +47,50 @@ class Target:
         settings: which target, which workspace.
         seed: of latency, jitter and event ids.
         on_call: is given the record of every call.
+        real: the real workspace, past the guard, when that is the target.
 
     Attributes:
-        cleanup: people noted, deleted and left, after `aclose` or `close`.
+        cleanup: people noted, deleted and left, after `aclose` or `close`; of a real workspace also whether that was verified.
     """
 
-    def __init__(self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None]) -> None:
-        self._settings, self._seed, self._on_call = settings, seed, on_call
+    def __init__(
+        self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None], real: RealWorkspace | None = None
+    ) -> None:
+        self._settings, self._seed, self._on_call, self._real = settings, seed, on_call, real
         self._in_process, self._is_ours = settings.target == MOCK, settings.target in (MOCK, FAKE)
         self._served = self._serve() if settings.target == FAKE else None
-        url = self._served.url if self._served is not None else None if self._in_process else settings.target
-        self._workspaces = [
-            Workspace(site_id, API_KEY, Region(settings.region), limit=settings.limit, pace=settings.pace, url=url)
-            for site_id in settings.site_ids
-        ]
-        first = app_key(settings.site_ids[0])
-        self._app_access = AppAccess(first, Region(settings.region), url=url)
-        self._buckets = self._fresh_buckets()
-        # A server keeps people from one run to the next, so there each run needs names of its own; the fake starts empty.
-        self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
-        self._has_workers = False
+        self._has_workers = self._is_watched = False
         self._wires = Wires(settings, lambda: self._model, self._time)
         self._delivered: dict[str, int] | None = None
-        self.cleanup: dict[str, int] = {}
+        self.cleanup: dict[str, Any] = {}
+        if real is not None:
+            self._ledger: Ledger = real.ledger
+            workspaces, app_access = [real.workspace(settings.limit, settings.pace)], real.app_access()
+        else:
+            # A server keeps people from one run to the next, so there each run needs names of its own; the fake starts empty.
+            self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
+            workspaces, app_access = self._made_up_workspaces()
+        self._makes = Clients(
+            workspaces,
+            app_access,
+            self._wires,
+            seed=seed if self._is_ours else None,
+            patient=not self._is_ours,
+            on_call=self._count,
+            now=self._time,
+            admit=real.admit if real is not None else None,
+        )
+
+    def _made_up_workspaces(self) -> tuple[list[Workspace], AppAccess]:
+        settings = self._settings
+        url = self._served.url if self._served is not None else None if self._in_process else settings.target
+        region = Region(settings.region)
+        workspaces = [
+            Workspace(site_id, API_KEY, region, limit=settings.limit, pace=settings.pace, url=url) for site_id in settings.site_ids
+        ]
+        return workspaces, AppAccess(app_key(settings.site_ids[0]), region, url=url)
 
     def begin(self, now: Callable[[], float]) -> None:
         """The run begins: client, limiter and fake are on its clock from here. *now*: seconds since the start of the run.
@@ -80,21 +99,28 @@ class Target:
         """
         self._now = now
         self._sent = 0
-        self._buckets = self._fresh_buckets()
+        self._makes.renew_buckets()
         for client in self._clients():
             for member in client.members:
-                member.bucket = self._buckets[member.workspace.site_id]
+                member.bucket = self._makes.buckets[member.workspace.site_id]
         if "app_client" in self.__dict__:
-            self.app_client.bucket = Bucket(self._app_access.rate, self._app_access.burst)
+            self.app_client.bucket = self._makes.app_bucket
         if self._is_ours and (self._served is not None or "fake" in self.__dict__):
             self.fake.begin(now())
-
-    def _fresh_buckets(self) -> dict[str, Bucket]:
-        return {workspace.site_id: Bucket(workspace.rate, workspace.burst) for workspace in self._workspaces}
 
     def user(self, index: int) -> User:
         """The made-up person of an iteration, noted for cleanup."""
         return self._ledger.user(index)
+
+    @property
+    def secrets(self) -> Secrets | None:
+        """What no report of this test may show, where there is anything: in a real workspace."""
+        return None if self._real is None else self._real.secrets
+
+    @property
+    def workspace_facts(self) -> dict[str, Any]:
+        """Which real workspace it is, for the report; nothing for any other target."""
+        return {} if self._real is None else self._real.facts
 
     @cached_property
     def fake(self) -> FakeWorkspace | FakeAccount | ServedFake:
@@ -120,14 +146,16 @@ class Target:
         return self.fake
 
     def stop(self) -> None:
-        """End the process that serves the fake, if there is one."""
+        """End the process that serves the fake, if there is one; let go of the real workspace."""
         if self._served is not None:
             self._served.close()
+        if self._real is not None:
+            self._real.close()
 
     @cached_property
     def client(self) -> Client | RoutedClient:
         """The async client."""
-        return self._client()
+        return self._makes.for_coroutines()
 
     @cached_property
     def batch_sender(self) -> BatchSender:
@@ -139,92 +167,42 @@ class Target:
     @cached_property
     def sync_client(self) -> SyncClient | SyncRoutedClient:
         """The blocking client."""
-        return self._sync_client()
+        return self._makes.for_threads()
 
     @cached_property
     def app_client(self) -> AppClient:
         """Reads through the App API of the workspace, the first of several, within that API's own budget."""
-        from pytest_cio_load.customerio.client import AppClient
+        return self._makes.for_reading()
 
-        access = self._app_access
-        bucket = Bucket(access.rate, access.burst)
-        wire = self._wires.make(access, False)
-        return AppClient(access, wire, bucket=bucket, on_call=self._count, rng=self._rng("app"), now=self._time)
+    def worker_clients(self) -> list[Client]:
+        """Clients for the workers of a queue, one per workspace."""
+        self._has_workers = True
+        return self._makes.for_workers()
+
+    def canary(self, *, warmup: float, patience: float) -> Canary:
+        """What measures how long it takes until a change can be seen; it closes its own clients.
+
+        Args:
+            warmup: seconds before the first canary.
+            patience: seconds that each is looked for.
+        """
+        from pytest_cio_load.staging.canary import Canary
+
+        self._is_watched = True
+        track, app = self._makes.for_watching()
+        run = self.workspace_facts.get("run", self._ledger.prefix)
+        person, prefix = self._ledger.person(CANARY), self._ledger.prefix
+        return Canary(track, app, person=person, run=run, prefix=prefix, warmup=warmup, patience=patience)
 
     def _clients(self) -> Iterator[Any]:
         for name in ("client", "sync_client"):
             if name in self.__dict__:
                 yield self.__dict__[name]
 
-    def _client(self, *, cleaning: bool = False) -> Client | RoutedClient:
-        from pytest_cio_load.customerio.client import Client
-        from pytest_cio_load.customerio.routing import RoutedClient
-
-        clients = [
-            Client(
-                workspace,
-                self._wires.make(workspace, cleaning),
-                **self._parts(workspace, "async", cleaning),
-            )
-            for workspace in self._workspaces
-        ]
-        return clients[0] if len(clients) == 1 else RoutedClient(clients, rng=self._rng("async ids"))
-
-    def _sync_client(self, *, cleaning: bool = False) -> SyncClient | SyncRoutedClient:
-        from pytest_cio_load.customerio.client import SyncClient
-        from pytest_cio_load.customerio.routing import SyncRoutedClient
-
-        clients = [
-            SyncClient(
-                workspace,
-                self._wires.make_sync(workspace, cleaning),
-                **self._parts(workspace, "sync", cleaning),
-            )
-            for workspace in self._workspaces
-        ]
-        return clients[0] if len(clients) == 1 else SyncRoutedClient(clients, rng=self._rng("sync ids"))
-
-    def _parts(self, workspace: Workspace, kind: str, cleaning: bool) -> dict[str, Any]:
-        """What a client is made of besides its wire.
-
-        One that cleans up is not counted, and soon gives up. It keeps to a server's budget like any other; the mock needs no mercy.
-        """
-        paced = not cleaning or not self._is_ours
-        return {
-            "bucket": self._buckets[workspace.site_id] if paced else Bucket(_UNPACED),
-            "on_call": None if cleaning else self._count,
-            "retry": _ONCE_MORE if cleaning else _PERSISTENT,
-            "rng": self._rng(f"{kind} {workspace.site_id}"),
-            "now": self._time,
-        }
-
-    def _rng(self, kind: str) -> Random:
-        """Chance for jitter and event ids. Seeded for the mock; a server remembers ids, so there no two runs may share any."""
-        return Random(f"{kind} client:{self._seed}") if self._is_ours else Random()
-
-    def worker_clients(self) -> list[Client]:
-        """Clients for the workers of a queue, one per workspace: they pace nothing and try once, since the workers see to both."""
-        from pytest_cio_load.customerio.client import Client
-        from pytest_cio_load.pipeline.fleet import ONE_TRY, unpaced
-
-        self._has_workers = True
-        return [
-            Client(
-                workspace,
-                self._wires.make(workspace, False),
-                bucket=unpaced(),
-                retry=ONE_TRY,
-                on_call=self._count,
-                rng=self._rng(f"worker {workspace.site_id}"),
-                now=self._time,
-            )
-            for workspace in self._workspaces
-        ]
-
     @property
     def workspaces(self) -> list[Workspace]:
         """Whom the calls go to."""
-        return self._workspaces
+        return list(self._makes.workspaces)
 
     def requests(self) -> int:
         """Requests that arrived at the fake; those that were sent, to a server."""
@@ -267,31 +245,48 @@ class Target:
     async def aclose(self) -> None:
         """Delete the made-up people and close every connection of the async clients, and of the blocking ones."""
         self.delivery()
-        if self._ledger.noted and self._may_hold_people:
-            self._end_of_the_run()
-            cleaner = self._client(cleaning=True)
-            self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
-            await cleaner.aclose()
-        for client in self._clients():
-            await client.aclose() if hasattr(client, "aclose") else client.close()
-        if "app_client" in self.__dict__:
-            await self.app_client.aclose()
+        try:
+            await self._clean()
+        finally:
+            for client in self._clients():
+                await client.aclose() if hasattr(client, "aclose") else client.close()
+            if "app_client" in self.__dict__:
+                await self.app_client.aclose()
 
     def close(self) -> None:
         """Delete the made-up people and close every connection; for sync tests."""
         self.delivery()
-        if self._ledger.noted and self._may_hold_people:
+        if self._real is not None:
+            from pytest_cio_load.staging.aside import run_aside
+
+            run_aside(self._clean)
+        elif self._ledger.noted and self._may_hold_people:
             self._end_of_the_run()
-            cleaner = self._sync_client(cleaning=True)
+            cleaner = self._makes.for_threads(cleaning=True)
             self.cleanup = Cleanup(self._ledger).run_blocking(cleaner.delete)
             cleaner.close()
         if "sync_client" in self.__dict__:
             self.sync_client.close()
 
+    async def _clean(self) -> None:
+        if not self._ledger.noted or not self._may_hold_people:
+            return
+        self._end_of_the_run()
+        cleaner = cast("Client", self._makes.for_coroutines(cleaning=True))
+        try:
+            if self._real is None:
+                self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
+                return
+            self.cleanup = self._real.unfinished()
+            async with self._makes.for_reading() as app:
+                self.cleanup = await self._real.clean(cleaner, app)
+        finally:
+            await cleaner.aclose()
+
     @property
     def _may_hold_people(self) -> bool:
         """A server may have got them from any client; the mock only from ours."""
-        return not self._in_process or self._has_workers or any(self._clients())
+        return not self._in_process or self._has_workers or self._is_watched or any(self._clients())
 
     def _end_of_the_run(self) -> None:
         """The mock is not measured any more, so nothing goes wrong there now that would keep the people in it."""

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 
 import pytest_cio_load
-from pytest_cio_load.metrics.failures import Failure, Failures
+from pytest_cio_load.errors import CustomerIOError, Refused, Unreachable
+from pytest_cio_load.metrics.failures import MOST_SAMPLES, FailedCall, Failure, Failures, FailureSample, failure_of, joined
 
 OURS = Path(pytest_cio_load.__file__).resolve().parent
 HOME = "/suite/tests/test_signup.py"
@@ -59,7 +61,7 @@ def groups(*errors: BaseException) -> tuple[Failure, ...]:
     """The groups of these, in iterations 0, 1, 2, … of which one falls due each second."""
     failures = Failures(HOME)
     for index, error in enumerate(errors):
-        failures.add(error, index, index * 1_000_000)
+        failures.add(error, index, index * 1_000_000, index * 1_000_000 + 50_000)
     return failures.groups()
 
 
@@ -75,8 +77,8 @@ def test_failures_are_grouped_by_exception_and_line() -> None:
 def test_a_group_tells_of_its_first() -> None:
     """Its message, its iteration, when that was due, in seconds, and its traceback."""
     failures = Failures(HOME)
-    failures.add(raised(lambda: BODY["value"]("first")), 7, 87_500)
-    failures.add(raised(lambda: BODY["value"]("second")), 3, 37_500)
+    failures.add(raised(lambda: BODY["value"]("first")), 7, 87_500, 90_000)
+    failures.add(raised(lambda: BODY["value"]("second")), 3, 37_500, 91_000)
     (group,) = failures.groups()
     assert (group.message, group.first_index, group.first_due) == ("first", 7, 0.0875)
     assert "ValueError: first" in group.trace
@@ -132,9 +134,10 @@ def test_an_error_that_was_never_raised_has_no_line() -> None:
 def test_a_failure_that_raised_nothing_is_grouped_by_its_kind() -> None:
     """A time-out has no line and no traceback, only a message."""
     failures = Failures(HOME)
-    failures.add_plain("TimeoutError", "unfinished after 500 ms", 4, 2_000_000)
-    failures.add_plain("TimeoutError", "unfinished after 501 ms", 5, 2_500_000)
-    assert failures.groups() == (Failure("TimeoutError", "", "unfinished after 500 ms", 2, 4, 2.0, ""),)
+    failures.add_plain("TimeoutError", "unfinished after 500 ms", 4, 2_000_000, 2_500_000)
+    failures.add_plain("TimeoutError", "unfinished after 501 ms", 5, 2_500_000, 3_001_000)
+    samples = (FailureSample(4, 2.0, 2.5, "unfinished after 500 ms"), FailureSample(5, 2.5, 3.001, "unfinished after 501 ms"))
+    assert failures.groups() == (Failure("TimeoutError", "", "unfinished after 500 ms", 2, 4, 2.0, "", samples),)
 
 
 def test_our_own_frames_are_left_out_of_the_traceback() -> None:
@@ -208,7 +211,7 @@ def test_a_thousand_failures_format_one_traceback(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(traceback.TracebackException, "from_exception", lambda error: formatted.append(error) or real(error))
     failures = Failures(HOME)
     for index in range(1_000):
-        failures.add(raised(lambda: BODY["value"]("no")), index, 0)
+        failures.add(raised(lambda: BODY["value"]("no")), index, 0, 0)
     assert (len(formatted), failures.groups()[0].count) == (1, 1_000)
 
 
@@ -225,7 +228,7 @@ def test_an_error_keeps_no_frame_alive() -> None:
 
     failures = Failures(HOME)
     before = sys.getrefcount(large)
-    failures.add(raised(lambda: body(large)), 0, 0)
+    failures.add(raised(lambda: body(large)), 0, 0, 0)
     assert sys.getrefcount(large) == before
 
 
@@ -246,3 +249,91 @@ def test_an_error_that_cannot_be_shown_is_grouped_all_the_same() -> None:
 def test_no_failure_no_group() -> None:
     """An innocent run has none."""
     assert Failures(HOME).groups() == ()
+
+
+# Samples.
+
+
+def test_a_group_tells_of_its_first_few_one_by_one() -> None:
+    """Each with its iteration, its times in seconds and its words; the first alone with a traceback."""
+    (group,) = groups(*(raised(lambda text=text: BODY["value"](text)) for text in "abcdefg"))
+    assert [(one.index, one.due, one.ended, one.message) for one in group.samples] == [
+        (index, float(index), index + 0.05, "abcdefg"[index]) for index in range(MOST_SAMPLES)
+    ]
+    assert [bool(one.trace) for one in group.samples] == [True] + [False] * (MOST_SAMPLES - 1)
+    assert group.samples[0].trace == group.trace
+
+
+def test_samples_are_of_their_own_group() -> None:
+    """One kind that fills its share leaves those of another theirs."""
+    found = groups(*(raised(lambda: BODY["value"]("")) for _ in range(20)), raised(lambda: BODY["key"]("d")))
+    assert [len(group.samples) for group in found] == [MOST_SAMPLES, 1]
+
+
+def test_a_samples_words_are_cut() -> None:
+    """A message may be as long as what was compared; the group's own stays whole."""
+    (group,) = groups(ValueError("x" * 5_000))
+    assert (len(group.samples[0].message), group.samples[0].message[-2:], len(group.message)) == (1000, "x…", 5_000)
+
+
+def _during(error: BaseException, context: BaseException) -> BaseException:
+    error.__context__ = context
+    return error
+
+
+REFUSED = Refused("identify", "no such thing; expected 2xx; mend the operation", status=400, attempts=2)
+
+
+@pytest.mark.parametrize(
+    ("error", "call"),
+    [
+        (REFUSED, FailedCall("identify", 400, 2, "no such thing; expected 2xx; mend the operation")),
+        (Unreachable("track", "no answer: reset", attempts=3), FailedCall("track", None, 3, "no answer: reset")),
+        (_during(AssertionError("not so"), REFUSED), FailedCall("identify", 400, 2, "no such thing; expected 2xx; mend the operation")),
+        (ExceptionGroup("two", [ValueError(), CustomerIOError("page", "cancelled")]), FailedCall("page", None, 0, "cancelled")),
+        (ValueError("of the body's own"), None),
+    ],
+    ids=["refused", "no answer", "asserted after", "in a group", "no call"],
+)
+def test_a_sample_holds_the_call_that_failed(error: BaseException, call: FailedCall | None) -> None:
+    """Also where the body raised something else because of it."""
+    assert groups(error)[0].samples[0].call == call
+
+
+def test_a_failure_that_raised_nothing_has_no_call() -> None:
+    """There is nothing that was answered."""
+    failures = Failures(HOME)
+    failures.add_plain("Interrupted", "unfinished", 1, 0, 1)
+    assert failures.groups()[0].samples[0].call is None
+
+
+@pytest.mark.parametrize("error", [REFUSED, ValueError("no")])
+def test_a_group_is_read_back_as_it_was(error: BaseException) -> None:
+    """From what a document says of it; and from one that has no samples yet."""
+    (group,) = groups(error, error)
+    told = asdict(group)
+    for sample in told["samples"][1:]:
+        del sample["trace"]
+    assert failure_of(told) == group
+    del told["samples"]
+    assert failure_of(told).samples == ()
+
+
+def test_groups_of_several_parts_are_joined() -> None:
+    """Told by the earliest that was due, and sampled by the earliest; a traceback stands with the first alone."""
+    parts = []
+    for first in (10, 0):
+        failures = Failures(HOME)
+        for index in range(first, first + 3):
+            failures.add(raised(lambda index=index: BODY["value"](f"{index}")), index, index * 1_000_000, index * 1_000_000)
+        parts += failures.groups()
+    (group,) = joined(parts)
+    assert (group.count, group.first_index, group.message) == (6, 0, "0")
+    assert [one.index for one in group.samples] == [0, 1, 2, 10, 11]
+    assert [bool(one.trace) for one in group.samples] == [True, False, False, False, False]
+
+
+def test_groups_of_several_kinds_stay_apart_when_they_are_joined() -> None:
+    """The largest first."""
+    one, two = groups(raised(lambda: BODY["key"](""))), groups(*(raised(lambda: BODY["value"]("")) for _ in "ab"))
+    assert joined([*one, *two]) == (*two, *one)

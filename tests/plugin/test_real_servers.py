@@ -140,10 +140,10 @@ def test_a_request_that_takes_too_long(pytester: pytest.Pytester, runs: Callable
 
 
 REFUSED = {
-    "https://track.customer.io": "target='https://track.customer.io': expected a server on loopback; load goes to this machine only",
+    "https://track.customer.io": "target='https://track.customer.io': expected a server on loopback; load goes to this machine, or past",
     "http://127.example.com": "target='http://127.example.com': expected a server on loopback",
-    "production": "target='production': expected 'mock', 'fake', or the URL of a server on loopback",
-    "": "target='': expected 'mock', 'fake', or the URL of a server on loopback",
+    "production": "target='production': expected 'mock', 'fake', 'staging', or the URL of a server on loopback",
+    "": "target='': expected 'mock', 'fake', 'staging', or the URL of a server on loopback",
 }
 
 

@@ -59,7 +59,7 @@ def test_a_document_holds_everything(runs: Any) -> None:
         "notes",
         "machine",
     ]
-    assert (doc["schema"], doc["verdict"], doc["clock"], doc["target"]) == (1, "broken", "virtual", "mock")
+    assert (doc["schema"], doc["verdict"], doc["clock"], doc["target"]) == (2, "broken", "virtual", "mock")
     assert doc["contract"] == {
         "text": "100/s for 1s; response p(95)<500ms, errors count==0 (default), dropped count==0 (default), on_time rate>=99% (default)",
         "profile": "100/s for 1s",
@@ -149,7 +149,9 @@ def test_the_other_kinds_hold_their_figures(runs: Any, name: str, expected: dict
 def test_failures_and_reasons_are_told(runs: Any) -> None:
     """With everything that the terminal shows of them."""
     doc = runs.document(failed=2, late=50)
-    assert [set(group) for group in doc["failures"]] == [{"kind", "where", "message", "count", "first_index", "first_due", "trace"}]
+    assert [set(group) for group in doc["failures"]] == [
+        {"kind", "where", "message", "count", "first_index", "first_due", "trace", "samples"}
+    ]
     assert [set(reason) for reason in doc["reasons"]] == [{"what", "remedy"}]
 
 

@@ -22,7 +22,7 @@ def test_every_run_is_written_in_full(runs: Any, tmp_path: Path) -> None:
     docs = [runs.document(test="a"), runs.document(test="b", failed=1)]
     write_json(str(tmp_path / "runs.json"), docs, version="1.2.3")
     whole = written(tmp_path / "runs.json")
-    assert (whole["schema"], whole["plugin"], whole["runs"]) == (1, "pytest-cio-load 1.2.3", docs)
+    assert (whole["schema"], whole["plugin"], whole["runs"]) == (2, "pytest-cio-load 1.2.3", docs)
     assert datetime.fromisoformat(whole["machine"]["written_at"]).utcoffset() is not None
 
 

@@ -1,27 +1,34 @@
 """Arguments that several commands take, and what they mean: which queue, which workspaces, how errors are told.
 
-A queue's URL may hold a password and so is read by hand, without argparse showing it; the environment is the better place for it.
+A queue's URL may hold a password and so is never shown in an error; the environment is the better place for it.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
+import re
 import select
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.errors import CioLoadError
+from pytest_cio_load.errors import CioLoadError, near_miss
 
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.workspaces import Workspace
+    from pytest_cio_load.pipeline.commands.command import Said
     from pytest_cio_load.pipeline.engines.engine import Engine
     from pytest_cio_load.pipeline.opening import Address
+
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice
 
 QUEUE_URL = "CIO_QUEUE_URL"
 """The environment's name for the URL of the queue."""
@@ -31,35 +38,46 @@ DONE, SOME_FAILED, MISTAKE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 printed any more, as in ``cio-load … | head``."""
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def queue_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which queue is meant."""
-    parser.add_argument(
-        "--queue-url",
-        metavar="URL",
-        type=queue_url,
-        help=f"redis://HOST:PORT, embedded:FOLDER or kafka://HOST:PORT; one with a password belongs into {QUEUE_URL} "
-        f"(default: {QUEUE_URL}, or embedded:, a bundled Valkey)",
+def queue_options(work: F) -> F:
+    """Add the options that say which queue is meant."""
+    several = (
+        click.option(
+            "--queue-url",
+            metavar="URL",
+            type=queue_url,
+            show_default=f"{QUEUE_URL}, or embedded:, a bundled Valkey",
+            help=f"redis://HOST:PORT, embedded:FOLDER or kafka://HOST:PORT; one with a password belongs into {QUEUE_URL}",
+        ),
+        click.option("--queue", metavar="NAME", default="cio-events", help="Name of the queue"),
+        click.option(
+            "--shards", type=whole(1, 1024), default="8", metavar="N", help="Parts of the queue, fixed once it is there; 1: no order"
+        ),
     )
-    parser.add_argument("--queue", metavar="NAME", default="cio-events", help="Name of the queue (default: cio-events)")
-    parser.add_argument(
-        "--shards", type=whole(1, 1024), default=8, metavar="N", help="Parts of the queue, fixed once it is there; 1: no order (default: 8)"
-    )
+    return all_of(several, work)
+
+
+def all_of(several: Sequence[Callable[[F], F]], work: F) -> F:
+    """*work* with several options, shown in this order."""
+    for each in reversed(several):
+        work = each(work)
+    return work
 
 
 def queue_url(text: str) -> str:
-    """*text*, when it is the URL of a queue. For argparse: what it says shows no password."""
+    """*text*, when it is the URL of a queue. Raises click.BadParameter, which shows no password."""
     from pytest_cio_load.pipeline.opening import read_address
 
     try:
         read_address(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise click.BadParameter(str(error)) from None
     return text
 
 
-def address_of(said: argparse.Namespace, environment: Mapping[str, str] | None = None) -> Address:
+def address_of(said: Said, environment: Mapping[str, str] | None = None) -> Address:
     """The queue that is meant. Raises ValueError when the environment's URL is none."""
     from pytest_cio_load.pipeline.opening import DEFAULT_URL, read_address
 
@@ -67,14 +85,14 @@ def address_of(said: argparse.Namespace, environment: Mapping[str, str] | None =
     return read_address(said.queue_url or known.get(QUEUE_URL, "").strip() or DEFAULT_URL)
 
 
-def open_said(said: argparse.Namespace) -> Engine:
+def open_said(said: Said) -> Engine:
     """The queue that is meant, opened; nothing has been asked of it yet."""
     from pytest_cio_load.pipeline.opening import open_queue
 
     return open_queue(address_of(said), name=said.queue, shards=said.shards)
 
 
-def with_queue(said: argparse.Namespace, work: Callable[[Engine], Awaitable[T]]) -> T:
+def with_queue(said: Said, work: Callable[[Engine], Awaitable[T]]) -> T:
     """What *work* makes of the queue that is meant, which is closed afterwards."""
 
     async def run() -> T:
@@ -120,7 +138,7 @@ def until_unread(work: Callable[[], int]) -> int:
     try:
         try:
             code = work()
-        except SystemExit:  # help, which argparse prints
+        except SystemExit:  # what was printed before it counts as well
             _flush()
             raise
         _flush()
@@ -153,16 +171,22 @@ def _is_unread() -> bool:
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
 
 
-def workspace_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say to whom it is sent."""
-    add = parser.add_argument
-    add("--live", action="store_true", help="Real workspaces are meant; needed for any address but loopback")
-    add("--url", help="Server in place of the region's: on loopback, or one of Customer.io's hosts")
-    add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
-    add("--rate", type=reading(requests_per_second), help="Requests/s of each workspace, by all workers: 80, 4800/m (default: 100/s)")
+def aim_options(work: F) -> F:
+    """Add the options that say whether real people are meant, and where their account is."""
+    several = (
+        click.option("--live", is_flag=True, help="Real workspaces are meant; needed for any address but loopback"),
+        click.option("--url", metavar="URL", help="Server in place of the region's: on loopback, or one of Customer.io's hosts"),
+        click.option("--region", type=OneOf("us", "eu"), default="us", help="Where the account's data is kept"),
+    )
+    return all_of(several, work)
 
 
-def workspaces_of(said: argparse.Namespace, environment: Mapping[str, str]) -> tuple[Workspace, ...]:
+def rate_option(about: str) -> Callable[[F], F]:
+    """Add the option that says how fast it is sent; *about* is its help."""
+    return click.option("--rate", type=reading(requests_per_second), metavar="RATE", show_default="100/s", help=about)
+
+
+def workspaces_of(said: Said, environment: Mapping[str, str]) -> tuple[Workspace, ...]:
     """The workspaces that are meant: their site ids and keys stand in the environment, several apart by commas.
 
     Raises:
@@ -194,13 +218,13 @@ def _listed(environment: Mapping[str, str], name: str) -> list[str]:
 
 
 def reading(reader: Callable[..., Any], **how: Any) -> Callable[[str], float]:
-    """A reader of `units` for argparse, which puts the argument's name before what it says."""
+    """A reader of `units` for an option, whose name is put before what it says."""
 
     def read(text: str) -> float:
         try:
-            return float(reader(text, **how))
+            return float(reader(without_password(text), **how))
         except units.UnitError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise click.BadParameter(str(error)) from None
 
     return read
 
@@ -211,16 +235,40 @@ def requests_per_second(text: str) -> Fraction:
     return units.rate(f"{bare}/s" if bare.isascii() and bare.replace(".", "", 1).isdigit() else text, zero=False)
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """A reader of whole numbers from *least* to *most* for argparse."""
+def whole(least: int, most: int, *, near: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers from *least* to *most* for an option; *near* is the one to try (default: about 10)."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            near = max(least, min(10, most))
-            raise argparse.ArgumentTypeError(f"got {text[:30]!r}, expected a whole number from {least} to {most}; try {near}")
+            fix = max(least, min(10, most)) if near is None else near
+            raise click.BadParameter(f"got {without_password(text)[:30]!r}, expected a whole number from {least} to {most}; try {fix}")
         return int(text)
 
     return read
+
+
+class OneOf(_Choice):
+    """One of some words.
+
+    Args:
+        words: which.
+    """
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(words)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """*value*, when it is one of them. Raises click.BadParameter, with the nearest."""
+        if value in self.choices:
+            return value
+        nearest = near_miss(str(value), self.choices) or f"try {self.choices[0]}"
+        got = units.show_value(without_password(str(value)))
+        raise click.BadParameter(f"got {got}, expected {' or '.join(self.choices)}; {nearest}", ctx, param)
+
+
+def without_password(text: str) -> str:
+    """*text*, which may be shown: a URL in it has lost its user and password."""
+    return re.sub(r"//\S*@", "//…@", text)
 
 
 def log_to_stderr() -> None:

@@ -5,7 +5,6 @@ A process that outlives this one sees the end of its standard input, and drains.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
@@ -17,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_cio_load.pipeline.commands.command import Said
 from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, address_of, open_said
 from pytest_cio_load.pipeline.commands.serving import Stop, meanwhile, serving_health
 from pytest_cio_load.pipeline.commands.worker import introduction
@@ -73,7 +73,7 @@ class Member:
         stop: whether it is to end.
     """
 
-    def __init__(self, said: argparse.Namespace, name: str, stop: Stop) -> None:
+    def __init__(self, said: Said, name: str, stop: Stop) -> None:
         self._figures, self._reported = WorkerFigures(name, Phase.STARTING), time.monotonic()
         self._totals_before = self._totals = Totals()
         self.process: asyncio.subprocess.Process | None = None
@@ -164,7 +164,7 @@ class Member:
                 self.process.kill()
 
 
-async def run_crowd(said: argparse.Namespace, workspaces: Sequence[Workspace]) -> int:
+async def run_crowd(said: Said, workspaces: Sequence[Workspace]) -> int:
     """Work in several processes: the worst of their exit codes."""
     async with Stop().on_signals() as stop:
         engine = open_said(said)

@@ -6,8 +6,8 @@ twice: as long as the queue remembers its jobs, and Customer.io the ids of event
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import json
 import os
 import sys
 import time
@@ -18,9 +18,12 @@ from itertools import islice
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
+import click
+
 from pytest_cio_load.errors import InvalidOperation, QueueError, QueueFull
-from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, address_of, queue_arguments, told, whole, with_queue
-from pytest_cio_load.pipeline.sending.line_help import show_lines
+from pytest_cio_load.pipeline.commands.command import Said, argument, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, OneOf, address_of, queue_options, whole, with_queue
+from pytest_cio_load.pipeline.sending.line_help import LINES, format_option
 from pytest_cio_load.units import show_count, show_duration
 
 if TYPE_CHECKING:
@@ -39,23 +42,6 @@ EXITS = {
 
 _SHOWN = 20
 """Bad lines that are printed."""
-
-
-def enqueue_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load enqueue``."""
-    add = parser.add_argument
-    show_lines(parser, EXITS)
-    add("file", metavar="FILE", help="JSON lines, CSV (either may be .gz) or Parquet; - for standard input")
-    add("--format", choices=("jsonl", "csv", "parquet"), help="Of the file (default: by its name; of standard input: jsonl)")
-    queue_arguments(parser)
-    add("--max-depth", type=whole(1, 10**9), metavar="N", help="Jobs that the queue may hold (default: any number)")
-    add("--when-full", choices=("wait", "refuse", "shed"), default="wait", help="Wait for room (default), end, or leave lines out")
-    add("--again", action="store_true", help="The same file once more, as new operations: its events are new ones")
-
-
-def run_enqueue(said: argparse.Namespace) -> int:
-    """Do it; the exit code."""
-    return told("enqueue", lambda: _enqueue(said))
 
 
 @dataclass(slots=True)
@@ -99,7 +85,16 @@ class Tally:
                 self.added = max(0, (await self._engine.totals()).enqueued - self._before)
 
 
-def _enqueue(said: argparse.Namespace) -> int:
+@subcommand("enqueue", exits=EXITS, blocks=LINES)
+@argument("file", "FILE", "JSON lines, CSV (either may be .gz) or Parquet; - for standard input", type=click.Path(readable=False))
+@format_option
+@queue_options
+@click.option("--max-depth", type=whole(1, 10**9), metavar="N", show_default="any number", help="Jobs that the queue may hold")
+@click.option("--when-full", type=OneOf("wait", "refuse", "shed"), default="wait", help="Wait for room, end, or leave lines out")
+@click.option("--again", is_flag=True, help="The same file once more, as new operations: its events are new ones")
+@json_option
+def command(said: Said) -> int:
+    """Put a file of operations into a queue."""
     from pytest_cio_load.pipeline.opening import Kind
     from pytest_cio_load.pipeline.sending.lines import LineIds
     from pytest_cio_load.pipeline.sending.sources import STDIN, open_source
@@ -116,7 +111,7 @@ def _enqueue(said: argparse.Namespace) -> int:
     return with_queue(said, lambda engine: _stored(said, engine, source, ids))
 
 
-async def _stored(said: argparse.Namespace, engine: Engine, source: Source, ids: LineIds) -> int:
+async def _stored(said: Said, engine: Engine, source: Source, ids: LineIds) -> int:
     from pytest_cio_load.pipeline.producer import Producer
 
     of_jobs: Iterator[str] = iter(())
@@ -144,7 +139,7 @@ async def _stored(said: argparse.Namespace, engine: Engine, source: Source, ids:
     _show(source, read)
     if read.bad > _SHOWN:
         print(f"… and {read.bad - _SHOWN:,} more", file=sys.stderr)
-    print(summary())
+    print(_plain(said, producer, read, tally, time.monotonic() - began) if said.json else summary())
     if full:
         print(full, file=sys.stderr)
     return SOME_FAILED if full or read.bad or producer.counts.shed else DONE
@@ -172,6 +167,24 @@ def _show(source: Source, read: Read) -> None:
     for each in read.shown:
         print(each, file=sys.stderr)
     read.shown.clear()
+
+
+def _plain(said: Said, producer: Producer, read: Read, tally: Tally, seconds: float) -> str:
+    """The summary for programs; *new* is None where the queue does not count for all processes."""
+    counts = producer.counts
+    found = {
+        "file": said.file,
+        "lines": read.lines,
+        "stored": counts.stored,
+        "new": tally.added,
+        "bad": read.bad,
+        "shed": counts.shed,
+        "refused": counts.refused,
+        "seconds": round(seconds, 3),
+        "queue": producer.engine.name,
+        "place": address_of(said).shown,
+    }
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _summary(source: Source, producer: Producer, read: Read, tally: Tally, seconds: float) -> str:

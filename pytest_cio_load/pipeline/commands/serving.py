@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import logging
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_cio_load.customerio.client import Client
 from pytest_cio_load.customerio.engines import make_wire
 from pytest_cio_load.pipeline.batch_crew import Batching
+from pytest_cio_load.pipeline.commands.command import Said
 from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, address_of, open_said
 from pytest_cio_load.pipeline.commands.worker import OFF, introduction
 from pytest_cio_load.pipeline.engines.engine import State
@@ -107,13 +107,13 @@ def _told(task: asyncio.Task[object]) -> None:
         log.error("got %s beside the worker; expected it to go on; restart it: %s", type(error).__name__, error)
 
 
-def fleet_for(said: argparse.Namespace, engine: Engine, workspaces: Sequence[Workspace]) -> Fleet:
+def fleet_for(said: Said, engine: Engine, workspaces: Sequence[Workspace]) -> Fleet:
     """Clients and gates of the workspaces; the gates are shared where the queue's server can keep them."""
     clients = [Client(each, make_wire(each), bucket=unpaced(), retry=ONE_TRY) for each in workspaces]
     return fleet_of(clients, lambda each: gate_for(engine, each, limiter_url=said.limiter_url, processes=said.workers))
 
 
-def worker_for(said: argparse.Namespace, engine: Engine, fleet: Fleet) -> Worker:
+def worker_for(said: Said, engine: Engine, fleet: Fleet) -> Worker:
     """A worker as its arguments say. It has a name of its own each time, for one that was killed may still hold jobs under the old one."""
     batching = Batching(said.batch, said.linger) if said.batch else None
     policy = Policy(attempts=said.attempts, base=said.backoff)
@@ -121,7 +121,7 @@ def worker_for(said: argparse.Namespace, engine: Engine, fleet: Fleet) -> Worker
     return Worker(engine, fleet, concurrency=said.concurrency, batching=batching, policy=policy, name=name, grace=said.grace)
 
 
-async def serve(said: argparse.Namespace, workspaces: Sequence[Workspace]) -> int:
+async def serve(said: Said, workspaces: Sequence[Workspace]) -> int:
     """Work in this process, with a server for probes and a line in the log: the exit code."""
 
     @asynccontextmanager
@@ -138,7 +138,7 @@ async def serve(said: argparse.Namespace, workspaces: Sequence[Workspace]) -> in
     return await work(said, workspaces, attended)
 
 
-async def serve_as_child(said: argparse.Namespace, workspaces: Sequence[Workspace]) -> int:
+async def serve_as_child(said: Said, workspaces: Sequence[Workspace]) -> int:
     """Work in this process for the one that started it: figures go to standard output, and the end of standard input asks to stop."""
 
     @asynccontextmanager
@@ -158,7 +158,7 @@ async def serve_as_child(said: argparse.Namespace, workspaces: Sequence[Workspac
 
 
 async def work(
-    said: argparse.Namespace,
+    said: Said,
     workspaces: Sequence[Workspace],
     attended: Callable[[Worker], AbstractAsyncContextManager[None]],
     *,
@@ -184,7 +184,7 @@ async def work(
             return SOME_FAILED
 
 
-async def _until_the_end(said: argparse.Namespace, worker: Worker, stop: Stop, *, is_child: bool) -> int:
+async def _until_the_end(said: Said, worker: Worker, stop: Stop, *, is_child: bool) -> int:
     async def ask_it() -> None:
         await stop.asked.wait()
         worker.stop()
@@ -239,7 +239,7 @@ async def _reporting(report: Callable[[], Awaitable[bytes]]) -> None:
 
 
 @asynccontextmanager
-async def serving_health(said: argparse.Namespace, watch: Watch, workers: Callable[[], Sequence[WorkerFigures]]) -> AsyncIterator[str]:
+async def serving_health(said: Said, watch: Watch, workers: Callable[[], Sequence[WorkerFigures]]) -> AsyncIterator[str]:
     """Meanwhile, answer probes and scrapes; gives the URL, or "" when nothing is to be served."""
     if said.listen == OFF:
         yield ""
@@ -265,6 +265,6 @@ def child() -> None:
     from pytest_cio_load.pipeline.commands.connecting import in_loop, log_to_stderr, told, workspaces_of
 
     with open(0, "rb", buffering=0, closefd=False) as first:  # unbuffered: what comes after the line is for the loop
-        said = argparse.Namespace(**json.loads(first.readline()))
+        said = Said(**json.loads(first.readline()))
     log_to_stderr()
     sys.exit(told("worker", lambda: in_loop(lambda: serve_as_child(said, workspaces_of(said, os.environ)))))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import json
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from pytest_cio_load.errors import CioLoadError
-from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, address_of, queue_arguments, told, with_queue
+from pytest_cio_load.pipeline.commands.command import Said, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, address_of, queue_options, with_queue
 from pytest_cio_load.pipeline.commands.unused import is_unused, said_of_unused
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_cio_load.pipeline.health.watching import Watch
     from pytest_cio_load.pipeline.opening import Address
 
+EXITS = {0: "it was shown, or Ctrl-C ended it", 2: "a mistake in the arguments, or the queue cannot be reached"}
+"""What the exit code says."""
+
 EVERY = 1.0
 """Seconds between two pictures."""
 
@@ -25,21 +31,18 @@ _WIDTH = 80
 _FRESH = 0.5
 
 
-def top_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load top``."""
-    queue_arguments(parser)
-    parser.add_argument("--once", action="store_true", help="Print one picture as plain text, also when this is no terminal, and end")
+@subcommand("top", exits=EXITS)
+@queue_options
+@click.option("--once", is_flag=True, help="Print one picture as plain text, also when this is no terminal, and end")
+@click.option("--json", is_flag=True, help="Print one picture as JSON, and end")
+def command(said: Said) -> int:
+    """Watch a queue.
 
-
-def run_top(said: argparse.Namespace) -> int:
-    """Show it until Ctrl-C, or once; the exit code."""
-    return told("top", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+    Live until Ctrl-C on a terminal; elsewhere one picture as plain text.
+    """
     address = address_of(said)
-    if said.once or not sys.stdout.isatty():
-        return with_queue(said, lambda engine: _once(engine, address))
+    if said.once or said.json or not sys.stdout.isatty():
+        return with_queue(said, lambda engine: _once(engine, address, as_json=said.json))
     try:
         return with_queue(said, lambda engine: _live(engine, address))
     except KeyboardInterrupt:
@@ -70,7 +73,7 @@ async def look(engine: Engine, address: Address, watch: Watch, history: History)
         history.letters = [(operation_name(each), each) for each in reversed(newest)]
 
 
-async def _once(engine: Engine, address: Address) -> int:
+async def _once(engine: Engine, address: Address, *, as_json: bool) -> int:
     """Two looks, for rates lie between them."""
     from rich.console import Console
 
@@ -85,8 +88,32 @@ async def _once(engine: Engine, address: Address) -> int:
     if history.trouble:
         print(f"cio-load top: {history.trouble}", file=sys.stderr)
         return MISTAKE
+    if as_json:
+        print(json.dumps(plain(history, address.shown), ensure_ascii=False, indent=2))
+        return DONE
     Console(width=_WIDTH, color_system=None, force_terminal=False).print(frame(history, address.shown, time.time()))
     return DONE
+
+
+def plain(history: History, place: str) -> dict[str, Any]:
+    """One picture for programs: times in seconds, rates per second; what the queue does not count is None. *place* is where it is."""
+    from dataclasses import asdict
+
+    from pytest_cio_load.pipeline.health.figures import time_to_empty
+
+    figures, rates = history.moments[-1], history.rates()
+    totals = {name: count for name, count in asdict(figures.totals).items() if name != "latency"}
+    return {
+        "queue": figures.queue,
+        "place": place,
+        "depth": {state.value: count for state, count in figures.depth.items()},
+        "unfinished": figures.unfinished,
+        "oldest": figures.age,
+        "rates": None if rates is None else {"came": rates.came, "went": rates.went, "shrinks": rates.shrinks},
+        "time_to_empty": time_to_empty(figures, rates),
+        "totals": totals if history.counted else None,
+        "note": history.note,
+    }
 
 
 async def _live(engine: Engine, address: Address) -> int:

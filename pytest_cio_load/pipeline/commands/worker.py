@@ -1,65 +1,84 @@
-"""``cio-load worker``: its arguments, and what it says at the start.
-
-    0   it was asked to stop, and has; or, with --until-empty, nothing is left
-    1   it was stopped at once; or, with --until-empty, there are dead letters
-    2   a mistake in the arguments, or the queue cannot be reached at the start
-"""
+"""``cio-load worker``: its arguments, and what it says at the start."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from pytest_cio_load import units
+from pytest_cio_load.pipeline.commands.command import Said, subcommand
 from pytest_cio_load.pipeline.commands.connecting import (
     address_of,
+    aim_options,
     in_loop,
     log_to_stderr,
-    queue_arguments,
+    queue_options,
     queue_url,
+    rate_option,
     reading,
-    told,
     whole,
-    workspace_arguments,
     workspaces_of,
 )
 
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.workspaces import Workspace
 
+EXITS = {
+    0: "it was asked to stop, and has; or, with --until-empty, nothing is left",
+    1: "it was stopped at once; or, with --until-empty, there are dead letters",
+    2: "a mistake in the arguments, or the queue cannot be reached at the start",
+}
+"""What the exit code says."""
+
+BLOCKS = (("Workspaces stand in the environment:", ("CIO_SITE_ID and CIO_TRACK_API_KEY, several apart by commas",)),)
+
 OFF = "off"
 BATCH = 1_000
 """Operations per request of ``--batch`` without a number."""
 
 
-def worker_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load worker``."""
-    add = parser.add_argument
-    parser.epilog = "Workspaces stand in the environment: CIO_SITE_ID and CIO_TRACK_API_KEY, several apart by commas."
-    queue_arguments(parser)
-    workspace_arguments(parser)
-    add("--concurrency", type=whole(1, 10_000), default=10, metavar="N", help="Requests under way at once, per process (default: 10)")
-    add("--batch", type=whole(1, BATCH), nargs="?", const=BATCH, metavar="N", help="Send up to N (1000) operations per request")
-    add("--linger", type=reading(units.duration), default="50ms", metavar="TIME", help="How long a batch waits for more (default: 50ms)")
-    add("--attempts", type=whole(1, 1_000), default=5, metavar="N", help="Tries of a job before it is given up (default: 5)")
-    add("--backoff", type=reading(units.duration), default="2s", metavar="TIME", help="Before the second try, then doubled (default: 2s)")
-    add("--limiter-url", type=queue_url, metavar="URL", help="A Redis to share the rate on, for a queue on Kafka")
-    add("--workers", type=whole(1, 256), default=1, metavar="N", help="Processes; one that dies is started again (default: 1)")
-    add("--name", help="Of this worker in metrics and logs (default: the machine's)")
-    add("--grace", type=reading(units.duration), default="25s", metavar="TIME", help="To end what is under way when stopped (default: 25s)")
-    add("--until-empty", action="store_true", help="End once nothing is left; exit code 1 if there are dead letters")
-    add("--listen", type=_listen, metavar="[HOST:]PORT", help="/metrics, /healthz, /readyz; or off (default: 9464, or a free port)")
-    add("--log-every", type=reading(units.duration, zero=False), default="30s", metavar="TIME", help="Between log lines (default: 30s)")
+def _listen(text: str) -> str:
+    from pytest_cio_load.pipeline.health.server import read_listen
+
+    if text.strip().lower() == OFF:
+        return OFF
+    try:
+        read_listen(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
 
 
-def run_worker(said: argparse.Namespace) -> int:
-    """Work until asked to stop; the exit code."""
-    return told("worker", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+@subcommand("worker", exits=EXITS, blocks=BLOCKS)
+@queue_options
+@aim_options
+@rate_option("Requests/s of each workspace, by all workers: 80, 4800/m")
+@click.option("--concurrency", type=whole(1, 10_000), default="10", metavar="N", help="Requests under way at once, per process")
+@click.option(
+    "--batch",
+    type=whole(1, BATCH),
+    is_flag=False,
+    flag_value=str(BATCH),
+    metavar="[N]",
+    help=f"Send up to N ({BATCH}) operations per request",
+)
+@click.option("--linger", type=reading(units.duration), default="50ms", metavar="TIME", help="How long a batch waits for more")
+@click.option("--attempts", type=whole(1, 1_000), default="5", metavar="N", help="Tries of a job before it is given up")
+@click.option("--backoff", type=reading(units.duration), default="2s", metavar="TIME", help="Before the second try, then doubled")
+@click.option("--limiter-url", type=queue_url, metavar="URL", help="A Redis to share the rate on, for a queue on Kafka")
+@click.option("--workers", type=whole(1, 256), default="1", metavar="N", help="Processes; one that dies is started again")
+@click.option("--name", metavar="TEXT", show_default="the machine's", help="Of this worker in metrics and logs")
+@click.option("--grace", type=reading(units.duration), default="25s", metavar="TIME", help="To end what is under way when stopped")
+@click.option("--until-empty", is_flag=True, help="End once nothing is left; exit code 1 if there are dead letters")
+@click.option(
+    "--listen", type=_listen, metavar="[HOST:]PORT", show_default="9464, or a free port", help="/metrics, /healthz, /readyz; or off"
+)
+@click.option("--log-every", type=reading(units.duration, zero=False), default="30s", metavar="TIME", help="Between log lines")
+def command(said: Said) -> int:
+    """Send what is queued."""
     from pytest_cio_load.pipeline.commands.crowd import run_crowd
     from pytest_cio_load.pipeline.commands.serving import serve
     from pytest_cio_load.pipeline.opening import Kind, check_installed
@@ -77,7 +96,7 @@ def _run(said: argparse.Namespace) -> int:
     return in_loop(lambda: serve(said, workspaces))
 
 
-def introduction(said: argparse.Namespace, workspaces: Sequence[Workspace], metrics_at: str) -> str:
+def introduction(said: Said, workspaces: Sequence[Workspace], metrics_at: str) -> str:
     """What the worker is, in some lines: which queue, to whom, how fast, and where its figures are."""
     from pytest_cio_load.pipeline.health.figures import hidden
 
@@ -97,18 +116,6 @@ def introduction(said: argparse.Namespace, workspaces: Sequence[Workspace], metr
             f"  SIGTERM or Ctrl-C ends it within {units.show_duration(said.grace)}; once more ends it at once.",
         )
     )
-
-
-def _listen(text: str) -> str:
-    from pytest_cio_load.pipeline.health.server import read_listen
-
-    if text.strip().lower() == OFF:
-        return OFF
-    try:
-        read_listen(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return text
 
 
 def _machine() -> str:

@@ -5,13 +5,16 @@ Heavy modules are imported when it is run.
 
 from __future__ import annotations
 
-import argparse
+import json
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.pipeline.commands.connecting import reading, requests_per_second
-from pytest_cio_load.pipeline.sending.line_help import show_lines
+from pytest_cio_load.pipeline.commands.command import Said, argument, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import aim_options, rate_option, reading, without_password
+from pytest_cio_load.pipeline.sending.line_help import LINES, format_option
 
 if TYPE_CHECKING:
     from pytest_cio_load.pipeline.sending.journal import Notes
@@ -31,40 +34,52 @@ _SHOWN = 20
 """Bad lines that a check prints."""
 
 
-def send_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load send``."""
-    add = parser.add_argument
-    show_lines(parser, EXITS)
-    add("file", metavar="FILE", help="JSON lines, CSV (either may be .gz) or Parquet; - for standard input")
-    add("--format", choices=("jsonl", "csv", "parquet"), help="Of the file (default: by its name; of standard input: jsonl)")
-    add("--check", action="store_true", help="Only say which lines are bad; send and write nothing")
-    add("--strict", action="store_true", help="Check every line first, and send nothing when one is bad")
-    add("--resume", action="store_true", help="Go on where an earlier run of this file ended")
-    add("--restart", action="store_true", help="Forget the earlier run: every line is sent again, its events as new ones")
-    add("--journal", metavar="PATH", help="Folder of the notes to resume from and of what failed (default: FILE.cio-load)")
-    add("--keep-lines", action="store_true", help="Write down failed lines themselves, with all they say of people")
-    add("--live", action="store_true", help="A real workspace is meant; needed for any address but loopback")
-    add("--url", help="Server in place of the region's: on loopback, or one of Customer.io's hosts")
-    add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
-    add("--site-id", help="Of the workspace (default: CIO_SITE_ID)")
-    add("--api-key-file", metavar="FILE", help="Holds the Track API key (default: CIO_TRACK_API_KEY)")
-    add("--rate", type=reading(requests_per_second), help="Requests per second, such as 80 or 4800/m; each is a batch (default: 100/s)")
-    add("--batch", type=_count, default=1_000, metavar="N", help="Lines per request at most (default: 1000)")
-    add("--in-flight", type=_count, default=4, metavar="N", help="Requests under way at once (default: 4)")
-    add("--give-up-after", type=reading(units.duration), default="10m", metavar="TIME", help="How long an outage may last (default: 10m)")
-    add("--quiet", action="store_true", help="Show no progress")
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
+        raise click.BadParameter(f"got {without_password(text)[:30]!r}, expected a whole number from 1 to 100000; try 4 or 1000")
+    return int(text)
 
 
-def send(said: argparse.Namespace) -> int:
-    """Do it; returns the exit code. Raises ValueError for a mistake in the arguments or the file."""
+@subcommand("send", exits=EXITS, blocks=LINES)
+@argument("file", "FILE", "JSON lines, CSV (either may be .gz) or Parquet; - for standard input", type=click.Path(readable=False))
+@format_option
+@click.option("--check", is_flag=True, help="Only say which lines are bad; send and write nothing")
+@click.option("--strict", is_flag=True, help="Check every line first, and send nothing when one is bad")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of this file ended")
+@click.option("--restart", is_flag=True, help="Forget the earlier run: every line is sent again, its events as new ones")
+@click.option(
+    "--journal",
+    type=click.Path(readable=False),
+    metavar="PATH",
+    show_default="FILE.cio-load",
+    help="Folder of the notes to resume from and of what failed",
+)
+@click.option("--keep-lines", is_flag=True, help="Write down failed lines themselves, with all they say of people")
+@aim_options
+@click.option("--site-id", metavar="TEXT", show_default="CIO_SITE_ID", help="Of the workspace")
+@click.option(
+    "--api-key-file",
+    type=click.Path(readable=False),
+    metavar="FILE",
+    show_default="CIO_TRACK_API_KEY of the environment",
+    help="Holds the Track API key",
+)
+@rate_option("Requests per second, such as 80 or 4800/m; each is a batch")
+@click.option("--batch", type=_count, default="1000", metavar="N", help="Lines per request at most")
+@click.option("--in-flight", type=_count, default="4", metavar="N", help="Requests under way at once")
+@click.option("--give-up-after", type=reading(units.duration), default="10m", metavar="TIME", help="How long an outage may last")
+@click.option("--quiet", is_flag=True, help="Show no progress")
+@json_option
+def command(said: Said) -> int:
+    """Send a file of operations in batches; resumes after a kill."""
     from pytest_cio_load.pipeline.sending.sources import open_source
 
     _check_ways(said)
     source = open_source(said.file, said.format)
     if said.check:
-        return _checked(source, "nothing was sent, as --check asks")
+        return _checked(said, source, "nothing was sent, as --check asks")
     how = _how(said)
-    if said.strict and not said.resume and (code := _checked(source, "nothing was sent, as --strict asks")):
+    if said.strict and not said.resume and (code := _checked(said, source, "nothing was sent, as --strict asks")):
         return code
     notes = _notes(said, source, how)
     try:
@@ -73,13 +88,7 @@ def send(said: argparse.Namespace) -> int:
         notes.close()
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000):
-        raise argparse.ArgumentTypeError(f"got {text[:30]!r}, expected a whole number from 1 to 100000; try 4 or 1000")
-    return int(text)
-
-
-def _check_ways(said: argparse.Namespace) -> None:
+def _check_ways(said: Said) -> None:
     if said.resume and said.restart:
         raise ValueError("--resume: got --restart too; expected one of them; leave out --restart to keep what was done")
     if said.file == "-" and said.strict:
@@ -88,7 +97,7 @@ def _check_ways(said: argparse.Namespace) -> None:
         raise ValueError("--resume: got standard input and no journal; expected that of the earlier run; pass its --journal PATH")
 
 
-def _how(said: argparse.Namespace) -> How:
+def _how(said: Said) -> How:
     import os
 
     from pytest_cio_load.customerio.workspaces import Region
@@ -107,7 +116,7 @@ def _how(said: argparse.Namespace) -> How:
     return How(workspace, said.batch, said.in_flight, said.give_up_after, said.keep_lines)
 
 
-def _notes(said: argparse.Namespace, source: Source, how: How) -> Notes:
+def _notes(said: Said, source: Source, how: How) -> Notes:
     from pathlib import Path
 
     from pytest_cio_load.pipeline.sending.aim import name_of
@@ -119,7 +128,7 @@ def _notes(said: argparse.Namespace, source: Source, how: How) -> Notes:
     return Journal(folder, source, name_of(how.workspace), resume=said.resume, restart=said.restart)
 
 
-def _checked(source: Source, so: str) -> int:
+def _checked(said: Said, source: Source, so: str) -> int:
     """Say which lines are bad: the exit code."""
     from pytest_cio_load.pipeline.sending.run import problems
 
@@ -132,11 +141,16 @@ def _checked(source: Source, so: str) -> int:
                 print(f"{source.path}:{line.number}: {wrong}", file=sys.stderr)
     if bad > _SHOWN:
         print(f"… and {bad - _SHOWN:,} more", file=sys.stderr)
-    print(f"{source.path}: {lines:,} lines, {bad:,} bad; {so if bad or so.endswith('--check asks') else 'all are sound'}")
+    text = f"{source.path}: {lines:,} lines, {bad:,} bad; {so if bad or so.endswith('--check asks') else 'all are sound'}"
+    # What is sent after all has a summary of its own.
+    if not said.json:
+        print(text)
+    elif said.check or bad:
+        print(json.dumps({"file": source.path, "lines": lines, "bad": bad}, ensure_ascii=False))
     return SOME_FAILED if bad else DONE
 
 
-def _sent(said: argparse.Namespace, source: Source, notes: Notes, how: How) -> int:
+def _sent(said: Said, source: Source, notes: Notes, how: How) -> int:
     import asyncio
 
     from pytest_cio_load.pipeline.sending.display import Stopwatch, summary
@@ -144,7 +158,11 @@ def _sent(said: argparse.Namespace, source: Source, notes: Notes, how: How) -> i
 
     before = notes.progress
     if before.finished:
-        print(f"{source.path}: every line had its outcome before: {before.accepted:,} accepted, {before.failed:,} failed")
+        print(
+            _plain(source, before.accepted, before.failed, 0.0, sent=0, halted="")
+            if said.json
+            else f"{source.path}: every line had its outcome before: {before.accepted:,} accepted, {before.failed:,} failed"
+        )
         return SOME_FAILED if before.failed else DONE
     run, watch = Run(source, notes, how), Stopwatch()
     try:
@@ -153,7 +171,11 @@ def _sent(said: argparse.Namespace, source: Source, notes: Notes, how: How) -> i
         run.halted = run.halted or "stopped at once"
     finally:  # also where the source cannot be read any further: everything before that was sent
         lines, sent = run.accepted + run.failed, run.accepted + run.failed - before.accepted - before.failed
-        print(summary(source.path, lines, run.failed, watch(), sent=sent, resumed=before.resumed))
+        print(
+            _plain(source, run.accepted, run.failed, watch(), sent=sent, halted=run.halted)
+            if said.json
+            else summary(source.path, lines, run.failed, watch(), sent=sent, resumed=before.resumed)
+        )
     if run.failed:
         print(f"which ones failed, and why: {notes.failures}", file=sys.stderr)
     if not run.halted:
@@ -161,6 +183,12 @@ def _sent(said: argparse.Namespace, source: Source, notes: Notes, how: How) -> i
     how_to = "go on with the same command and --resume" if notes.lasting else "a run of standard input needs --journal PATH to be resumed"
     print(f"it ended before the last line: {run.halted}; {how_to}", file=sys.stderr)
     return STOPPED
+
+
+def _plain(source: Source, accepted: int, failed: int, seconds: float, *, sent: int, halted: str) -> str:
+    """The summary for programs: lines with an outcome, those of runs before included, and how many of them got it in this run."""
+    counts = {"file": source.path, "lines": accepted + failed, "accepted": accepted, "failed": failed, "sent": sent}
+    return json.dumps({**counts, "seconds": round(seconds, 3), "ended_early": halted or None}, ensure_ascii=False)
 
 
 async def _shown(run: Run, notes: Notes, source: Source, *, quiet: bool) -> None:

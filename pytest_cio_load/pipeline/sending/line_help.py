@@ -1,9 +1,10 @@
-"""What the help of a command shows of lines and exit codes: examples to copy, all of which are read as they stand."""
+"""What the help of a command shows of lines: examples to copy, all of which are read as they stand."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
+import click
+
+from pytest_cio_load.pipeline.commands.connecting import OneOf
 
 JSON_LINES = (
     '{"type": "identify", "userId": "u1", "data": {"plan": "pro"}}',
@@ -22,13 +23,14 @@ CSV_ROWS = (
 _TYPES = "identify, track, page, screen, delete, suppress, unsuppress, add_device, delete_device"
 
 
-def show_lines(parser: argparse.ArgumentParser, exits: Mapping[int, str]) -> None:
-    """Have the help of *parser* end with what a line may be, and with what its exit codes mean."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parts = (
-        ("JSON lines, an operation each:", JSON_LINES),
-        ("", (f"type: {_TYPES};", 'with an "action" it is an entity of version 2 of the Track API')),
-        ("CSV; a column without a type is text, an empty cell is left out, no type is identify:", CSV_ROWS),
-        ("exit code:", tuple(f"{code}  {meaning}" for code, meaning in exits.items())),
-    )
-    parser.epilog = "\n".join("\n".join([*([title] if title else []), *(f"  {line}" for line in lines), ""]) for title, lines in parts)
+LINES = (
+    ("JSON lines, an operation each:", JSON_LINES),
+    ("", (f"type: {_TYPES};", 'with an "action" it is an entity of version 2 of the Track API')),
+    ("CSV; a column without a type is text, an empty cell is left out, no type is identify:", CSV_ROWS),
+)
+"""What a line may be: titles, and lines that are shown as they stand."""
+
+format_option = click.option(
+    "--format", type=OneOf("jsonl", "csv", "parquet"), show_default="by its name; of standard input: jsonl", help="Of the file"
+)
+"""How the file is to be read."""

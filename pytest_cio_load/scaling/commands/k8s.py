@@ -1,65 +1,60 @@
-"""``cio-load k8s worker``: the manifests of a worker, printed or written.
-
-    0   done
-    2   a mistake in the arguments, or a file that cannot be written
-"""
+"""``cio-load k8s worker``: the manifests of a worker, printed or written."""
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.pipeline.commands.connecting import DONE, reading, told, whole
-from pytest_cio_load.scaling.commands.plan import demand_arguments, planned
+from pytest_cio_load.pipeline.commands.command import Said, argument, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, OneOf, reading, whole
+from pytest_cio_load.scaling.commands.plan import demand_options, planned
 
 if TYPE_CHECKING:
     from pytest_cio_load.scaling.manifests.worker import WorkerSpec
     from pytest_cio_load.scaling.planner.plan import Plan
 
+EXITS = {0: "done", 2: "a mistake in the arguments, or a file that cannot be written"}
+"""What the exit code says."""
+
 _REPLICAS = 1_000_000
 
 
-def k8s_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load k8s``."""
-    add = parser.add_argument
-    add("what", choices=("worker",), help="What the manifests are for")
-    add("--name", default="cio-worker", help="Of everything that is made (default: cio-worker)")
-    add("--image", required=True, help="That has cio-load in it: registry/worker:1.2")
-    add("--namespace", default="", help="Where it goes (default: none is said)")
-    add("--queue-url-secret", default="cio-queue:url", metavar="NAME[:KEY]", help="Where the queue's URL is (default: cio-queue:url)")
-    add(
-        "--credentials-secret",
-        default="cio-credentials",
-        metavar="NAME",
-        help="Where the keys site-id and track-api-key are (default: cio-credentials)",
-    )
-    add("--queue", default="cio-events", metavar="NAME", help="Name of the queue (default: cio-events)")
-    add("--shards", type=whole(1, 1_024), default=8, metavar="N", help="Parts of the queue (default: 8)")
-    add("--scaler", choices=("external", "keda", "classic"), default="external", help="Who decides how many run (default: external)")
-    add("--prometheus", metavar="URL", help="Address of Prometheus, for KEDA")
-    add("--min", type=whole(1, _REPLICAS), metavar="N", help="Pods that always run (default: as planned, or 2)")
-    add("--max", type=whole(1, _REPLICAS), metavar="N", help="Pods at most (default: as planned, or as many as --min)")
-    add("--depth-per-pod", type=whole(1, 10**9), metavar="N", help="Jobs waiting per pod that ask for another one (default: as planned)")
-    add("--timeout", type=reading(units.duration, zero=False), default=10.0, metavar="TIME", help="Of a job's handler (default: 10s)")
-    add("--cpu", metavar="QUANTITY", help="That a pod asks for (default: as planned, or 250m)")
-    add("--memory", default="256Mi", help="That a pod asks for and may use (default: 256Mi)")
-    add("--region", choices=("us", "eu"), default="us", help="Where the account's data is kept (default: us)")
-    add("--live", action="store_true", help="Real workspaces are meant: without it the worker refuses to send to them")
-    add("--out", type=Path, metavar="DIR", help="Write the files there, with a kustomization.yaml (default: print them)")
-    add("--force", action="store_true", help="Overwrite files in DIR that have other text in them")
-    demand_arguments(parser, needed=False)
-
-
-def run_k8s(said: argparse.Namespace) -> int:
-    """Print or write the manifests; the exit code."""
-    return told("k8s", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+@subcommand("k8s", exits=EXITS)
+@argument("what", "worker", "What the manifests are for", type=OneOf("worker"))
+@click.option("--name", metavar="NAME", default="cio-worker", help="Of everything that is made")
+@click.option("--image", metavar="IMAGE", required=True, help="That has cio-load in it: registry/worker:1.2")
+@click.option("--namespace", metavar="NAME", default="", show_default="none is said", help="Where it goes")
+@click.option("--queue-url-secret", default="cio-queue:url", metavar="NAME[:KEY]", help="Where the queue's URL is")
+@click.option("--credentials-secret", default="cio-credentials", metavar="NAME", help="Where the keys site-id and track-api-key are")
+@click.option("--queue", default="cio-events", metavar="NAME", help="Name of the queue")
+@click.option("--shards", type=whole(1, 1_024), default="8", metavar="N", help="Parts of the queue")
+@click.option("--scaler", type=OneOf("external", "keda", "classic"), default="external", help="Who decides how many run")
+@click.option("--prometheus", metavar="URL", help="Address of Prometheus, for KEDA")
+@click.option("--min", type=whole(1, _REPLICAS), metavar="N", show_default="as planned, or 2", help="Pods that always run")
+@click.option("--max", type=whole(1, _REPLICAS), metavar="N", show_default="as planned, or as many as --min", help="Pods at most")
+@click.option(
+    "--depth-per-pod", type=whole(1, 10**9), metavar="N", show_default="as planned", help="Jobs waiting per pod that ask for another one"
+)
+@click.option("--timeout", type=reading(units.duration, zero=False), default="10s", metavar="TIME", help="Of a job's handler")
+@click.option("--cpu", metavar="QUANTITY", show_default="as planned, or 250m", help="That a pod asks for")
+@click.option("--memory", metavar="QUANTITY", default="256Mi", help="That a pod asks for and may use")
+@click.option("--region", type=OneOf("us", "eu"), default="us", help="Where the account's data is kept")
+@click.option("--live", is_flag=True, help="Real workspaces are meant: without it the worker refuses to send to them")
+@click.option(
+    "--out",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="DIR",
+    help="Write the files there, with a kustomization.yaml, in place of printing them",
+)
+@click.option("--force", is_flag=True, help="Overwrite files in DIR that have other text in them")
+@demand_options(needed=False)
+def command(said: Said) -> int:
+    """Write the manifests of a worker."""
     from pytest_cio_load.scaling.manifests.documents import as_yaml, stream, write
 
     spec = spec_said(said)
@@ -74,7 +69,7 @@ def _run(said: argparse.Namespace) -> int:
     return DONE
 
 
-def spec_said(said: argparse.Namespace) -> WorkerSpec:
+def spec_said(said: Said) -> WorkerSpec:
     """The worker that the arguments make; with a volume, as the plan for it has it. Raises ValueError."""
     from pytest_cio_load.scaling.manifests.worker import Scaler, SecretKey, WorkerSpec
 
@@ -108,7 +103,7 @@ def spec_said(said: argparse.Namespace) -> WorkerSpec:
     )
 
 
-def _notes(said: argparse.Namespace, spec: WorkerSpec, files: dict[str, str]) -> list[str]:
+def _notes(said: Said, spec: WorkerSpec, files: dict[str, str]) -> list[str]:
     """What somebody who applies them should know: contradictions, and what is missing on purpose."""
     from pytest_cio_load.scaling.manifests.reading import Manifests
     from pytest_cio_load.scaling.manifests.seen import facts_seen

@@ -1,19 +1,16 @@
-"""``cio-load lint``: contradictions in manifests that a team has already, each with its line, its arithmetic and its remedy.
-
-    0   none
-    1   some, or mistakes in the manifests
-    2   a mistake in the arguments, or a file that cannot be read
-"""
+"""``cio-load lint``: contradictions in manifests that a team has already, each with its line, its arithmetic and its remedy."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, reading, told, whole
+from pytest_cio_load.pipeline.commands.command import Said, argument, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, reading, whole
 from pytest_cio_load.scaling.commands.plan import per_second
 from pytest_cio_load.scaling.planner.volumes import volume
 
@@ -21,6 +18,13 @@ if TYPE_CHECKING:
     from pytest_cio_load.scaling.manifests.reading import Manifests
     from pytest_cio_load.scaling.planner.facts import Facts
     from pytest_cio_load.scaling.planner.findings import Contradiction
+
+EXITS = {
+    0: "nothing was found",
+    1: "something was, or there are mistakes in the manifests",
+    2: "a mistake in the arguments, or a file that cannot be read",
+}
+"""What the exit code says."""
 
 TOLD = ("daily", "peak", "arrival", "limit", "workspaces", "rtt", "batch", "concurrency", "worker_rate", "outage")
 """Facts that arguments state, by their names in `planner.facts.Facts`."""
@@ -33,31 +37,35 @@ _SHOWN = {
 }
 
 
-def lint_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load lint``."""
-    add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="Manifests: autoscalers, and the workers and ConfigMaps that belong to them")
-    add("--daily", type=reading(volume), metavar="NUMBER", help="Operations a day, such as 250k or 5M")
-    add("--peak", type=reading(volume), metavar="FACTOR", help="The busiest rate over the mean rate (default: 1)")
-    add("--arrival", type=reading(per_second, zero=False), metavar="RATE", help="Operations per second that arrive (default: from --daily)")
-    add("--limit", type=reading(per_second, zero=False), metavar="RATE", help="Requests per second of a workspace (default: 100)")
-    add("--workspaces", type=whole(1, 10_000), metavar="N", help="How many there are (default: 1)")
-    add("--rtt", type=reading(units.duration, zero=False), metavar="TIME", help="That a request takes (default: 120ms)")
-    add("--batch", type=whole(1, 1_000), metavar="N", help="Operations per request (default: as the worker is told, or 1)")
-    add("--concurrency", type=whole(1, 10_000), metavar="N", help="Requests at once, per pod (default: as the worker is told, or 10)")
-    rate = reading(per_second, zero=False)
-    text = "Jobs per second a process takes off a queue (default: 1500)"
-    add("--per-worker-rate", dest="worker_rate", type=rate, metavar="RATE", help=text)
-    add("--outage", type=reading(units.duration), metavar="TIME", help="For which Customer.io may be gone (default: 10m)")
-    add("--json", action="store_true", help="Print JSON")
+_RATE, _TIME = reading(per_second, zero=False), reading(units.duration, zero=False)
 
 
-def run_lint(said: argparse.Namespace) -> int:
-    """Print what contradicts itself; the exit code."""
-    return told("lint", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+@subcommand("lint", exits=EXITS)
+@argument(
+    "files",
+    "FILE...",
+    "Manifests: autoscalers, and the workers and ConfigMaps that belong to them",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False),
+)
+@click.option("--daily", type=reading(volume), metavar="NUMBER", help="Operations a day, such as 250k or 5M")
+@click.option("--peak", type=reading(volume), metavar="FACTOR", show_default="1", help="The busiest rate over the mean rate")
+@click.option("--arrival", type=_RATE, metavar="RATE", show_default="from --daily", help="Operations per second that arrive")
+@click.option("--limit", type=_RATE, metavar="RATE", show_default="100", help="Requests per second of a workspace")
+@click.option("--workspaces", type=whole(1, 10_000), metavar="N", show_default="1", help="How many there are")
+@click.option("--rtt", type=_TIME, metavar="TIME", show_default="120ms", help="That a request takes")
+@click.option("--batch", type=whole(1, 1_000), metavar="N", show_default="as the worker is told, or 1", help="Operations per request")
+@click.option(
+    "--concurrency", type=whole(1, 10_000), metavar="N", show_default="as the worker is told, or 10", help="Requests at once, per pod"
+)
+@click.option(
+    "--per-worker-rate", "worker_rate", type=_RATE, metavar="RATE", show_default="1500", help="Jobs per second a process takes off a queue"
+)
+@click.option("--outage", type=reading(units.duration), metavar="TIME", show_default="10m", help="For which Customer.io may be gone")
+@json_option
+def command(said: Said) -> int:
+    """Find what cannot work in manifests that are there."""
     from pytest_cio_load.scaling.manifests.reading import read_files
     from pytest_cio_load.scaling.manifests.seen import facts_seen
     from pytest_cio_load.scaling.planner.warnings import contradictions
@@ -76,7 +84,7 @@ def _run(said: argparse.Namespace) -> int:
     return SOME_FAILED if found or read.mistakes else DONE
 
 
-def _told(said: argparse.Namespace) -> dict[str, Any]:
+def _told(said: Said) -> dict[str, Any]:
     facts = {name: getattr(said, name) for name in TOLD}
     if said.arrival is None and said.daily is not None:
         facts["arrival"] = said.daily * (said.peak or 1) / 86_400

@@ -1,64 +1,50 @@
-"""``cio-load plan``: from a volume to an architecture, with the arithmetic shown.
-
-    0   planned
-    2   a mistake in the arguments
-"""
+"""``cio-load plan``: from a volume to an architecture, with the arithmetic shown."""
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Callable
 from typing import Any
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.pipeline.commands.connecting import DONE, reading, told, whole
+from pytest_cio_load.pipeline.commands.command import Said, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, F, all_of, reading, whole
 from pytest_cio_load.scaling.planner.volumes import volume
+
+EXITS = {0: "planned", 2: "a mistake in the arguments"}
+"""What the exit code says."""
 
 DEMAND = ("daily", "peak", "rtt", "batch", "limit", "workspaces", "outage", "concurrency", "per_worker_rate", "payload", "delay")
 """Arguments that make a plan, by their names in `planner.plan.plan`."""
 
 
-def plan_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load plan``."""
-    demand_arguments(parser, needed=True)
-    parser.add_argument("--json", action="store_true", help="Print JSON")
+def demand_options(*, needed: bool) -> Callable[[F], F]:
+    """Add the options that make a plan; *needed* says whether there has to be a volume."""
+    rate, time = reading(per_second, zero=False), reading(units.duration, zero=False)
+    option = click.option
+    several = (
+        option("--daily", type=reading(volume), required=needed, metavar="NUMBER", help="Operations a day, such as 250k or 5M"),
+        option("--peak", type=reading(volume), default="4", metavar="FACTOR", help="The busiest rate over the mean rate"),
+        option("--rtt", type=time, default="120ms", metavar="TIME", help="That a request takes"),
+        option("--batch", type=whole(1, 1_000), metavar="N", show_default="50, or 1 below 100k a day", help="Operations per request"),
+        option("--limit", type=rate, default="100", metavar="RATE", help="Requests per second of a workspace"),
+        option("--workspaces", type=whole(1, 10_000), metavar="N", show_default="as many as needed", help="How many there are"),
+        option("--outage", type=reading(units.duration), default="10m", metavar="TIME", help="For which Customer.io may be gone"),
+        option("--concurrency", type=whole(1, 10_000), default="10", metavar="N", help="Requests under way at once, per pod"),
+        option("--per-worker-rate", type=rate, default="1500", metavar="RATE", help="Jobs per second a pod takes off a queue"),
+        option("--payload", type=whole(1, 32_000), default="150", metavar="BYTES", help="Of one operation"),
+        option("--delay", type=time, default="1m", metavar="TIME", help="That a job may wait"),
+    )
+    return lambda work: all_of(several, work)
 
 
-def demand_arguments(parser: argparse.ArgumentParser, *, needed: bool) -> None:
-    """Add the arguments that make a plan; *needed* says whether there has to be a volume."""
-    add = parser.add_argument
-    add("--daily", type=reading(volume), required=needed, metavar="NUMBER", help="Operations a day, such as 250k or 5M")
-    add("--peak", type=reading(volume), default=4.0, metavar="FACTOR", help="The busiest rate over the mean rate (default: 4)")
-    add("--rtt", type=reading(units.duration, zero=False), default=0.12, metavar="TIME", help="That a request takes (default: 120ms)")
-    add("--batch", type=whole(1, 1_000), metavar="N", help="Operations per request (default: 50, or 1 below 100k a day)")
-    rate = reading(per_second, zero=False)
-    add("--limit", type=rate, default=100.0, metavar="RATE", help="Requests per second of a workspace (default: 100)")
-    add("--workspaces", type=whole(1, 10_000), metavar="N", help="How many there are (default: as many as needed)")
-    add("--outage", type=reading(units.duration), default=600.0, metavar="TIME", help="For which Customer.io may be gone (default: 10m)")
-    add("--concurrency", type=whole(1, 10_000), default=10, metavar="N", help="Requests under way at once, per pod (default: 10)")
-    add("--per-worker-rate", type=rate, default=1_500.0, metavar="RATE", help="Jobs per second a pod takes off a queue (default: 1500)")
-    add("--payload", type=whole(1, 32_000), default=150, metavar="BYTES", help="Of one operation (default: 150)")
-    add("--delay", type=reading(units.duration, zero=False), default=60.0, metavar="TIME", help="That a job may wait (default: 1m)")
-
-
-def run_plan(said: argparse.Namespace) -> int:
-    """Print the plan; the exit code."""
-    return told("plan", lambda: _run(said))
-
-
-def planned(said: argparse.Namespace) -> Any:
+def planned(said: Said) -> Any:
     """The plan that the arguments make."""
     from pytest_cio_load.scaling.planner.plan import plan
 
     return plan(**{name: getattr(said, name) for name in DEMAND})
-
-
-def _run(said: argparse.Namespace) -> int:
-    from pytest_cio_load.scaling.planner.shown import plan_lines
-
-    made = planned(said)
-    print(json.dumps(made.plain(), ensure_ascii=False, indent=2) if said.json else "\n".join(plan_lines(made)))
-    return DONE
 
 
 def per_second(value: object, *, zero: bool = True) -> Any:
@@ -66,3 +52,15 @@ def per_second(value: object, *, zero: bool = True) -> Any:
     if isinstance(value, str) and value.strip().replace(".", "", 1).isdigit():
         value = f"{value.strip()}/s"
     return units.rate(value, zero=zero)
+
+
+@subcommand("plan", exits=EXITS)
+@demand_options(needed=True)
+@json_option
+def command(said: Said) -> int:
+    """How much is enough: from a volume to an architecture, with the arithmetic."""
+    from pytest_cio_load.scaling.planner.shown import plan_lines
+
+    made = planned(said)
+    print(json.dumps(made.plain(), ensure_ascii=False, indent=2) if said.json else "\n".join(plan_lines(made)))
+    return DONE

@@ -1,25 +1,31 @@
-"""``cio-load replay``: what an autoscaler makes of traffic, with the figures, every change and its reason, and a plot.
-
-0   replayed, and every promise is kept
-1   a promise is broken
-2   a mistake in the arguments, the manifest or the traffic
-"""
+"""``cio-load replay``: what an autoscaler makes of traffic, with the figures, every change and its reason, and a plot."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from pytest_cio_load import units
-from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, reading, told, whole
+from pytest_cio_load.pipeline.commands.command import Said, argument, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, F, all_of, reading, whole
 from pytest_cio_load.scaling.commands.plan import per_second
 
 if TYPE_CHECKING:
     from pytest_cio_load.scaling.model.pipeline import Pipeline
     from pytest_cio_load.scaling.model.run import Run
+
+EXITS = {
+    0: "replayed, and every promise is kept",
+    1: "a promise is broken",
+    2: "a mistake in the arguments, the manifest or the traffic",
+}
+"""What the exit code says."""
+
+_FILE = click.Path(readable=False, path_type=Path)
 
 _CHANGES = 12
 """Changes that are told before the rest are only counted."""
@@ -27,42 +33,44 @@ _CHANGES = 12
 _PIPELINE = ("limit", "workspaces", "batch", "rtt", "concurrency", "worker_rate", "per_pod", "start", "grace", "scrape", "adapter")
 
 
-def replay_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load replay``."""
-    model_arguments(parser)
-    add = parser.add_argument
-    add("--keep", metavar="PROMISES", help="Exit with 1 unless these are kept: max_depth<20000,drain_time<10m,flaps==0")
-    add("--svg", type=Path, metavar="FILE", help="Write the plot as SVG to FILE too")
-    add("--html", type=Path, metavar="FILE", help="Write all of it as a page to FILE too")
-    add("--json", action="store_true", help="Print JSON")
+def model_options(work: F) -> F:
+    """Add the arguments and options that say which autoscaler, which traffic and which pipeline."""
+    option = click.option
+    seconds, rate, some = reading(units.duration), reading(per_second, zero=False), whole(1, 10_000)
+    traffic = "10m:50,5m:400,30m:50, a ramp as 5m:50..400, or a CSV file of timestamps and rates"
+    metric = "What a metric or a trigger tells, where its name or its query does not: depth, age or served"
+    several = (
+        argument("file", "FILE", "Manifest of a HorizontalPodAutoscaler or a KEDA ScaledObject", type=click.Path(readable=False)),
+        option("--traffic", required=True, metavar="TRAFFIC", help=traffic),
+        option("--limit", type=rate, metavar="RATE", show_default="100", help="Requests per second of a workspace"),
+        option("--workspaces", type=some, metavar="N", show_default="1", help="How many there are"),
+        option("--batch", type=whole(1, 1_000), metavar="N", show_default="1", help="Operations per request"),
+        option("--rtt", type=reading(units.duration, zero=False), metavar="TIME", show_default="120ms", help="That a request takes"),
+        option("--concurrency", type=some, metavar="N", show_default="10", help="Requests under way at once, per pod"),
+        option(
+            "--per-worker-rate",
+            "worker_rate",
+            type=rate,
+            metavar="RATE",
+            show_default="1500",
+            help="Jobs per second a pod takes off a queue",
+        ),
+        option("--per-pod", type=rate, metavar="RATE", help="Jobs per second of a pod as measured, in place of --rtt and --concurrency"),
+        option("--measured", type=_FILE, metavar="FILE", help="Take --per-pod from a run that pytest --cio-json wrote"),
+        option("--measured-workers", type=some, default="1", metavar="N", help="Workers of that run"),
+        option(
+            "--measured-test", default="", metavar="NAME", show_default=False, help="A part of its test's name, where there are several"
+        ),
+        option("--start", type=seconds, metavar="TIME", show_default="15s", help="From a pod's creation until it works"),
+        option("--grace", type=seconds, metavar="TIME", show_default="5s", help="That a pod takes to end"),
+        option("--scrape", type=seconds, metavar="TIME", show_default="15s", help="Between two looks at a pod's figures"),
+        option("--adapter", type=seconds, metavar="TIME", show_default="15s", help="Between two looks at what was scraped"),
+        option("--metric", multiple=True, metavar="NAME=MEANING", help=f"{metric}; may be given again"),
+    )
+    return all_of(several, work)
 
 
-def model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say which autoscaler, which traffic and which pipeline."""
-    add = parser.add_argument
-    seconds, rate = reading(units.duration), reading(per_second, zero=False)
-    add("file", metavar="FILE", help="Manifest of a HorizontalPodAutoscaler or a KEDA ScaledObject")
-    text = "10m:50,5m:400,30m:50, a ramp as 5m:50..400, or a CSV file of timestamps and rates"
-    add("--traffic", required=True, metavar="TRAFFIC", help=text)
-    add("--limit", type=rate, metavar="RATE", help="Requests per second of a workspace (default: 100)")
-    add("--workspaces", type=whole(1, 10_000), metavar="N", help="How many there are (default: 1)")
-    add("--batch", type=whole(1, 1_000), metavar="N", help="Operations per request (default: 1)")
-    add("--rtt", type=reading(units.duration, zero=False), metavar="TIME", help="That a request takes (default: 120ms)")
-    add("--concurrency", type=whole(1, 10_000), metavar="N", help="Requests under way at once, per pod (default: 10)")
-    add("--per-worker-rate", dest="worker_rate", type=rate, metavar="RATE", help="Jobs per second a pod takes off a queue (default: 1500)")
-    add("--per-pod", type=rate, metavar="RATE", help="Jobs per second of a pod as measured, in place of --rtt and --concurrency")
-    add("--measured", type=Path, metavar="FILE", help="Take --per-pod from a run that pytest --cio-json wrote")
-    add("--measured-workers", type=whole(1, 10_000), default=1, metavar="N", help="Workers of that run (default: 1)")
-    add("--measured-test", default="", metavar="NAME", help="A part of its test's name, where there are several")
-    add("--start", type=seconds, metavar="TIME", help="From a pod's creation until it works (default: 15s)")
-    add("--grace", type=seconds, metavar="TIME", help="That a pod takes to end (default: 5s)")
-    add("--scrape", type=seconds, metavar="TIME", help="Between two looks at a pod's figures (default: 15s)")
-    add("--adapter", type=seconds, metavar="TIME", help="Between two looks at what was scraped (default: 15s)")
-    text = "What a metric or a trigger tells, where its name or its query does not: depth, age or served"
-    add("--metric", action="append", default=[], metavar="NAME=MEANING", help=text)
-
-
-def pipeline_said(said: argparse.Namespace) -> Pipeline:
+def pipeline_said(said: Said) -> Pipeline:
     """The pipeline that the arguments make. Raises ValueError and OSError."""
     from pytest_cio_load.scaling.model.measured import worker_rate
     from pytest_cio_load.scaling.model.pipeline import Pipeline
@@ -75,7 +83,7 @@ def pipeline_said(said: argparse.Namespace) -> Pipeline:
     return Pipeline(**known)
 
 
-def meanings_said(said: argparse.Namespace) -> Mapping[str, str]:
+def meanings_said(said: Said) -> Mapping[str, str]:
     """What metrics tell, by their names. Raises ValueError."""
     found = {}
     for each in said.metric:
@@ -86,12 +94,14 @@ def meanings_said(said: argparse.Namespace) -> Mapping[str, str]:
     return found
 
 
-def run_replay(said: argparse.Namespace) -> int:
-    """Replay it and print what came of it; the exit code."""
-    return told("replay", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+@subcommand("replay", exits=EXITS)
+@model_options
+@click.option("--keep", metavar="PROMISES", help="Exit with 1 unless these are kept: max_depth<20000,drain_time<10m,flaps==0")
+@click.option("--svg", type=_FILE, metavar="FILE", help="Write the plot as SVG to FILE too")
+@click.option("--html", type=_FILE, metavar="FILE", help="Write all of it as a page to FILE too")
+@json_option
+def command(said: Said) -> int:
+    """Replay an autoscaler against traffic."""
     from pytest_cio_load.scaling.manifests.reading import read_scaler
     from pytest_cio_load.scaling.model.plot import page, svg
     from pytest_cio_load.scaling.model.promises import broken, read_promises

@@ -1,44 +1,42 @@
-"""``cio-load tune``: the cheapest policy that keeps its promises, field by field, each with what happens without it.
-
-0   found
-1   none that was tried keeps them
-2   a mistake in the arguments, the manifest or the traffic
-"""
+"""``cio-load tune``: the cheapest policy that keeps its promises, field by field, each with what happens without it."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, told, whole
-from pytest_cio_load.scaling.commands.replay import figure_lines, meanings_said, model_arguments, pipeline_said
+import click
+
+from pytest_cio_load.pipeline.commands.command import Said, json_option, subcommand
+from pytest_cio_load.pipeline.commands.connecting import DONE, SOME_FAILED, whole
+from pytest_cio_load.scaling.commands.replay import figure_lines, meanings_said, model_options, pipeline_said
 
 if TYPE_CHECKING:
     from pytest_cio_load.scaling.model.search import Tuned
 
+EXITS = {
+    0: "found",
+    1: "none that was tried keeps them",
+    2: "a mistake in the arguments, the manifest or the traffic",
+}
+"""What the exit code says."""
+
 _INDENT = " " * 6
 
 
-def tune_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of ``cio-load tune``."""
-    model_arguments(parser)
-    add = parser.add_argument
-    add("--keep", required=True, metavar="PROMISES", help="That the policy has to keep: max_depth<20000,drain_time<10m,flaps==0")
-    add("--fewest", type=whole(0, 10_000), metavar="N", help="Pods that always have to run (default: 2, or as many as there are now)")
-    add("--tries", type=whole(1, 100_000), default=200, metavar="N", help="Policies to replay at most (default: 200)")
-    add("--seed", type=whole(0, 2**31), default=0, metavar="N", help="Of what is drawn at random (default: 0)")
-    add("--json", action="store_true", help="Print JSON")
-
-
-def run_tune(said: argparse.Namespace) -> int:
-    """Search, and print what to change; the exit code."""
-    return told("tune", lambda: _run(said))
-
-
-def _run(said: argparse.Namespace) -> int:
+@subcommand("tune", exits=EXITS)
+@model_options
+@click.option("--keep", required=True, metavar="PROMISES", help="That the policy has to keep: max_depth<20000,drain_time<10m,flaps==0")
+@click.option(
+    "--fewest", type=whole(0, 10_000), metavar="N", show_default="2, or as many as there are now", help="Pods that always have to run"
+)
+@click.option("--tries", type=whole(1, 100_000), default="200", metavar="N", help="Policies to replay at most")
+@click.option("--seed", type=whole(0, 2**31), default="0", metavar="N", help="Of what is drawn at random")
+@json_option
+def command(said: Said) -> int:
+    """Find the cheapest autoscaler that keeps its promises."""
     from pytest_cio_load.scaling.manifests.reading import read_scaler
     from pytest_cio_load.scaling.model.promises import read_promises
     from pytest_cio_load.scaling.model.search import tune

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -102,7 +103,10 @@ def _until() -> Callable[[Callable[[], object], str], None]:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server for all tests; each uses a queue of its own."""
-    server = ValkeyServer(data_dir=tmp_path_factory.mktemp("server"))
+    # Not the first port that is free: processes of a parallel run would all take that one.
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    server = ValkeyServer(port=port, data_dir=tmp_path_factory.mktemp("server"))
     server.start(timeout=60)
     yield f"redis://127.0.0.1:{server.port}"
     server.stop()

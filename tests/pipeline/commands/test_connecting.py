@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 
+import click
 import pytest
 
 from pytest_cio_load.errors import QueueFull, QueueUnavailable
+from pytest_cio_load.pipeline.commands.command import Said, subcommand
 from pytest_cio_load.pipeline.commands.connecting import (
     address_of,
+    aim_options,
     in_loop,
-    queue_arguments,
+    queue_options,
+    rate_option,
     told,
     whole,
-    workspace_arguments,
     workspaces_of,
 )
+from pytest_cio_load.pipeline.commands.mistakes import mistake
 from pytest_cio_load.pipeline.opening import FOLDER, Kind
 
 LOOPBACK = ["--url", "http://127.0.0.1:8080"]
 ONE = {"CIO_SITE_ID": "a-site", "CIO_TRACK_API_KEY": "a-key"}
 
 
-def said(*arguments: str) -> argparse.Namespace:
+@subcommand("it", exits={})
+@queue_options
+@aim_options
+@rate_option("How fast")
+def command(said: Said) -> int:
+    """Takes what several commands do."""
+    return 0
+
+
+def said(*arguments: str) -> Said:
     """What these arguments say."""
-    parser = argparse.ArgumentParser()
-    queue_arguments(parser)
-    workspace_arguments(parser)
-    return parser.parse_args(arguments)
+    with command.make_context("it", list(arguments)) as context:
+        return Said(**context.params)
+
+
+def wrong(*arguments: str) -> str:
+    """What is said of these arguments."""
+    with pytest.raises(click.UsageError) as raised:
+        said(*arguments)
+    return mistake(raised.value, "cio-load")
 
 
 @pytest.mark.parametrize(
@@ -51,28 +68,24 @@ def test_which_queue(arguments: list[str], environment: dict[str, str], kind: Ki
 
 
 @pytest.mark.parametrize("url", ["reddis://:secret@a", "redis://:secret@a:x", "kafka://u:secret@", "u:secret@a"])
-def test_no_password_in_an_error(capsys: pytest.CaptureFixture[str], url: str) -> None:
-    """Not even in argparse's own."""
-    with pytest.raises(SystemExit):
-        said("--queue-url", url)
-    shown = capsys.readouterr().err
-    assert "argument --queue-url: queue url: got" in shown
+def test_no_password_in_an_error(url: str) -> None:
+    """Not even in click's own."""
+    shown = wrong("--queue-url", url)
+    assert "it: --queue-url: queue url: got" in shown
     assert "secret" not in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shards", "0"], "argument --shards: got '0', expected a whole number from 1 to 1024; try 10"),
-        (["--rate", "80rps"], "argument --rate: got '80rps', expected a rate above 0"),
-        (["--region", "uk"], "argument --region: invalid choice: 'uk'"),
+        (["--shards", "0"], "it: --shards: got '0', expected a whole number from 1 to 1024; try 10"),
+        (["--rate", "80rps"], "it: --rate: got '80rps', expected a rate above 0"),
+        (["--region", "uk"], "it: --region: got 'uk', expected us or eu; try us"),
     ],
 )
-def test_mistakes(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+def test_mistakes(arguments: list[str], message: str) -> None:
     """They are found before anything is opened."""
-    with pytest.raises(SystemExit):
-        said(*arguments)
-    assert message in capsys.readouterr().err
+    assert message in wrong(*arguments)
 
 
 def test_whole_numbers() -> None:
@@ -87,11 +100,9 @@ def test_rates(rate: str, per_second: float) -> None:
 
 
 @pytest.mark.parametrize("rate", ["0", "0.0", "", ".", "80x", "1e3", "²"])
-def test_no_rates(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_rates(rate: str) -> None:
     """Other text is refused as ever."""
-    with pytest.raises(SystemExit):
-        said("--rate", rate)
-    assert "argument --rate: got '" in capsys.readouterr().err
+    assert "it: --rate: got '" in wrong("--rate", rate)
 
 
 def test_a_workspace() -> None:
@@ -212,7 +223,7 @@ def test_nobody_reads_it(work: str, unbuffered: bool) -> None:
     ("arguments", "codes", "told_there"),
     [
         (("plan", "--daily", "6M"), {141}, ""),
-        (("--help",), {0, 141}, ""),  # argparse does not mind where nothing is buffered
+        (("--help",), {0, 141}, ""),
         (("plan", "--help"), {0, 141}, ""),
         (("plan", "--daily", "6M", "--peak", "0.5"), {2}, "cio-load plan: peak: got 0.5; expected a factor of at least 1; try 4\n"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,19 @@ def test_export(start: Start, queue: list[str], letters: list[str], fake: Served
     assert fake.delivery().applied == 2
 
 
+def test_what_was_done_for_programs(start: Start, queue: list[str], letters: list[str], tmp_path: Path) -> None:
+    """A JSON object each."""
+    path = tmp_path / "dead.jsonl"
+    for arguments, code, said in (
+        (["export", path], 1, {"count": 2, "file": str(path), "without_a_line": 1}),
+        (["replay", letters[0], "other"], 1, {"count": 1, "missing": ["other"]}),
+        (["discard", "--all", "--yes"], 0, {"count": 2, "missing": []}),
+    ):
+        command = start("dead-letters", *arguments, *queue, "--json")
+        assert command.ended() == code, command.err
+        assert json.loads(command.out) == said
+
+
 def test_ids_that_are_not_there(start: Start, queue: list[str], letters: list[str]) -> None:
     """They are named, and the exit code says it."""
     command = start("dead-letters", "replay", letters[0], "other", *queue)
@@ -141,11 +155,26 @@ def test_mistakes(start: Start, arguments: list[str], message: str) -> None:
     assert message in command.err
 
 
+def bare(text: str) -> list[str]:
+    """Lines as they are seen, without what makes them bold."""
+    return [re.sub("\x1b\\[[0-9;]*m", "", line) for line in text.splitlines()]
+
+
 def test_a_table_fits() -> None:
-    """A long reason is cut on a terminal, and is one line."""
+    """A long reason is cut on a terminal, and is one line; a narrow one loses no column."""
     letter = DeadLetter(IDS[0], "track", "a long\nreason " * 20, 5, 100.0, 0.0, "{}")
-    lines = table([letter], 165.4, 80).splitlines()
-    assert [len(line) for line in lines] == [len(lines[0]), 80]
+    lines = bare(table([letter], 165.4, 80))
+    assert lines[0].split() == ["id", "operation", "tries", "ago", "reason"]
+    assert len(lines[1]) == 80
     assert lines[1].endswith("…")
     assert "1m5s  a long reason" in lines[1]
+    assert "1m5s  a long reas…" in bare(table([letter], 165.4, 20))[1]
     assert len(table([letter], 165.4, None).splitlines()[1]) > 300
+
+
+def test_a_table_shows_what_a_reason_says() -> None:
+    """Nothing in it is taken for markup; only a terminal gets bold heads."""
+    letter = DeadLetter(IDS[0], "track", "[bold]got[/bold] [red]9", 5, 100.0, 0.0, "{}")
+    assert "[bold]got[/bold] [red]9" in bare(table([letter], 165.4, 120))[1]
+    assert "\x1b" in table([letter], 165.4, 120)
+    assert "\x1b" not in table([letter], 165.4, None)

@@ -49,6 +49,18 @@ def test_the_same_file_again(start: Start, queue: list[str], events: Events, ask
     assert waiting(asked) == 200
 
 
+def test_what_was_stored_for_programs(start: Start, queue: list[str], events: Events) -> None:
+    """As one JSON object, of which nothing is new the second time."""
+    path = events(30)
+    for new in (30, 0):
+        command = start("enqueue", path, *queue, "--json")
+        assert command.ended() == 0, command.err
+        said = json.loads(command.out)
+        assert said.pop("seconds") >= 0
+        counts = {"lines": 30, "stored": 30, "new": new, "bad": 0, "shed": 0, "refused": 0}
+        assert said == {"file": str(path), **counts, "queue": queue[3], "place": f"Redis at {queue[1].removeprefix('redis://')}"}
+
+
 def test_csv(start: Start, queue: list[str], tmp_path: Path, asked: Asked) -> None:
     """Compressed, too."""
     path = tmp_path / "people.csv.gz"
@@ -98,7 +110,7 @@ def test_a_full_queue(start: Start, queue: list[str], events: Events, asked: Ask
     [
         (["nothing.jsonl"], "cio-load enqueue: file: got a file that does not exist, 'nothing.jsonl'"),
         (["-", "--queue", "cio:events"], "expected a name without a colon"),
-        (["-", "--max-depth", "0"], "argument --max-depth: got '0', expected a whole number from 1"),
+        (["-", "--max-depth", "0"], "cio-load enqueue: --max-depth: got '0', expected a whole number from 1"),
     ],
 )
 def test_mistakes(start: Start, arguments: list[str], message: str) -> None:

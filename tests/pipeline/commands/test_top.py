@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -187,3 +188,22 @@ async def test_dead_letters_that_cannot_be_had() -> None:
     engine.error = QueueUnavailable("gone")
     await look(engine, HERE, Watch(engine), history)
     assert (history.trouble, history.moments[-1].depth[State.FAILED]) == ("gone", 1)
+
+
+def test_one_picture_for_programs(start: Start, queue: list[str], events: Callable[..., Path]) -> None:
+    """The same figures, as one JSON document."""
+    assert start("enqueue", events(12), *queue).ended() == 0
+    command = start("top", *queue, "--json")
+    assert command.ended() == 0, command.err
+    said = json.loads(command.out)
+    assert (said["queue"], said["unfinished"], said["depth"]["waiting"], said["time_to_empty"]) == (queue[3], 12, 12, None)
+    assert said["totals"] == {"enqueued": 12, "done": 0, "retried": 0, "redelivered": 0, "dead": 0}
+    assert said["place"] == f"Redis at {queue[1].removeprefix('redis://')}"
+    assert said["rates"].keys() == {"came", "went", "shrinks"}
+
+
+def test_no_picture_for_programs(start: Start) -> None:
+    """Nothing on standard output that would be read as one."""
+    command = start("top", "--queue-url", "redis://127.0.0.1:1", "--json")
+    assert (command.ended(), command.out) == (2, "")
+    assert "cio-load top: " in command.err

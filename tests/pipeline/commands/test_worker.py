@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import re
@@ -16,7 +15,8 @@ import pytest
 from pytest_cio_load.customerio.workspaces import Workspace
 from pytest_cio_load.fake.served import ServedFake
 from pytest_cio_load.pipeline.commands import serving
-from pytest_cio_load.pipeline.commands.worker import introduction, worker_arguments
+from pytest_cio_load.pipeline.commands.command import Said
+from pytest_cio_load.pipeline.commands.worker import command, introduction
 from pytest_cio_load.pipeline.engines.engine import Parcel, State
 from pytest_cio_load.pipeline.engines.memory import MemoryEngine
 from pytest_cio_load.pipeline.health.watching import Watch
@@ -98,8 +98,8 @@ def test_the_embedded_queue(start: Start, fake: ServedFake, events: Events, tmp_
             "workers: got 2 for a queue in memory; expected 1, since others cannot see it; try embedded:",
         ),
         (["--queue-url", "memory:", "--queue", "cio:events"], "expected a name without a colon"),
-        (["--listen", "somewhere"], "argument --listen: listen: got 'somewhere'; expected HOST:PORT or PORT; try 127.0.0.1:9464"),
-        (["--workers", "0"], "argument --workers: got '0', expected a whole number from 1 to 256"),
+        (["--listen", "somewhere"], "cio-load worker: --listen: listen: got 'somewhere'; expected HOST:PORT or PORT; try 127.0.0.1:9464"),
+        (["--workers", "0"], "cio-load worker: --workers: got '0', expected a whole number from 1 to 256"),
     ],
 )
 def test_mistakes(start: Start, fake: ServedFake, arguments: list[str], message: str) -> None:
@@ -118,11 +118,19 @@ def test_an_address_that_was_asked_for_and_is_taken(start: Start, fake: ServedFa
     assert f"listen: got 127.0.0.1:{port}, which cannot be had" in worker.err
 
 
-def said(*arguments: str) -> argparse.Namespace:
+def said(*arguments: str) -> Said:
     """What these arguments say."""
-    parser = argparse.ArgumentParser()
-    worker_arguments(parser)
-    return parser.parse_args(arguments)
+    with command.make_context("worker", list(arguments)) as context:
+        return Said(**context.params)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "batch"),
+    [([], None), (["--batch"], 1_000), (["--batch", "--live"], 1_000), (["--batch", "50"], 50), (["--batch=50", "--live"], 50)],
+)
+def test_a_batch_with_and_without_a_number(arguments: list[str], batch: int | None) -> None:
+    """As many as a request takes, unless it is said."""
+    assert said(*arguments).batch == batch
 
 
 @pytest.mark.asyncio

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from pytest_cio_load.fake.served import ServedFake
 from pytest_cio_load.pipeline.commands import crowd
+from pytest_cio_load.pipeline.commands.command import Said
 from pytest_cio_load.pipeline.commands.crowd import LONGEST, SHORTEST, SOUND, Member, Restarts
 from pytest_cio_load.pipeline.commands.serving import Stop
 from pytest_cio_load.pipeline.engines.engine import State, Totals
@@ -62,7 +62,7 @@ def test_how_soon_it_is_started_again(lived: list[float], waits: list[float]) ->
 @pytest.mark.asyncio
 async def test_one_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is not called working: it may be suspended."""
-    member = Member(argparse.Namespace(until_empty=False), "mine-1", Stop())
+    member = Member(Said(until_empty=False), "mine-1", Stop())
     assert member.figures.phase is Phase.STARTING
     member._note(WorkerFigures("mine-1", Phase.WORKING))
     assert member.figures.phase is Phase.WORKING
@@ -74,7 +74,7 @@ async def test_one_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.asyncio
 async def test_counts_of_one_that_was_started_again() -> None:
     """Those of the process before it are kept, where each process counts alone."""
-    member = Member(argparse.Namespace(until_empty=False), "mine-1", Stop())
+    member = Member(Said(until_empty=False), "mine-1", Stop())
     for done in (3, 5):
         member._heard({**WorkerFigures("mine-1", Phase.WORKING).plain(), "totals": {"done": done, "latency": {"1000": done}}})
     member._died()

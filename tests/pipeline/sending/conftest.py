@@ -13,12 +13,8 @@ import pytest
 
 from pytest_cio_load import cli
 from pytest_cio_load.fake.served import ServedFake
-from pytest_cio_load.pipeline.sending.command import send, send_arguments
 
-START = (
-    "import sys; from pytest_cio_load import cli; from pytest_cio_load.pipeline.sending.command import send, send_arguments; "
-    "cli.COMMANDS['send'] = cli.Command('Send.', send_arguments, send); sys.exit(cli.main(['send', *sys.argv[1:]]))"
-)
+START = "import sys; from pytest_cio_load import cli; sys.exit(cli.main(['send', *sys.argv[1:]]))"
 ENVIRONMENT = {"CIO_SITE_ID": "fake-site-id", "CIO_TRACK_API_KEY": "fake-api-key"}
 
 
@@ -39,7 +35,6 @@ def fake(one: ServedFake) -> ServedFake:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """``cio-load send`` in this process, with the fake's credentials: the exit code."""
-    monkeypatch.setitem(cli.COMMANDS, "send", cli.Command("Send.", send_arguments, send))
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     return lambda *arguments: cli.main(["send", *map(str, arguments)])

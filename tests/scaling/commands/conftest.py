@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from pytest_cio_load.cli import main
 
 SEED = """\
 apiVersion: autoscaling/v2
@@ -34,12 +34,7 @@ def run() -> Callable[..., int]:
     """Runs a command with arguments: its exit code."""
 
     def call(name: str, *arguments: object) -> int:
-        module = import_module(f"pytest_cio_load.scaling.commands.{name}")
-        parser = argparse.ArgumentParser(prog=f"cio-load {name}")
-        getattr(module, f"{name}_arguments")(parser)
-        code = getattr(module, f"run_{name}")(parser.parse_args([str(argument) for argument in arguments]))
-        assert isinstance(code, int)
-        return code
+        return main([name, *map(str, arguments)])
 
     return call
 

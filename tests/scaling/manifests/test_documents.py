@@ -99,14 +99,11 @@ def test_its_arguments(worker: Worker) -> None:
 
 def test_its_arguments_are_taken(worker: Worker) -> None:
     """By the command itself."""
-    import argparse
+    from pytest_cio_load.pipeline.commands.worker import command
 
-    from pytest_cio_load.pipeline.commands.worker import worker_arguments
-
-    parser = argparse.ArgumentParser()
-    worker_arguments(parser)
-    said = parser.parse_args(container(worker(batch=50, live=True))["args"])
-    assert (said.batch, said.grace, said.rate, said.listen) == (50, 25.0, 100.0, "0.0.0.0:9464")
+    with command.make_context("worker", container(worker(batch=50, live=True))["args"]) as said:
+        values = [said.params[name] for name in ("batch", "grace", "rate", "listen")]
+    assert tuple(values) == (50, 25.0, 100.0, "0.0.0.0:9464")
 
 
 def test_nobody_real_unless_told(worker: Worker) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pytest_cio_load.scaling.commands.replay import replay_arguments, run_replay
-from pytest_cio_load.scaling.commands.tune import run_tune, tune_arguments
+from pytest_cio_load.cli import main
 
 pytest.importorskip("yaml", reason="reading YAML needs pip install 'pytest-cio-load[k8s]'")
 
@@ -25,10 +23,7 @@ def typed() -> Command:
     """Runs a command with its arguments: the exit code."""
 
     def run(command: str, *arguments: str) -> int:
-        parser = argparse.ArgumentParser(prog=f"cio-load {command}")
-        add, work = {"replay": (replay_arguments, run_replay), "tune": (tune_arguments, run_tune)}[command]
-        add(parser)
-        return work(parser.parse_args(arguments))
+        return main([command, *arguments])
 
     return run
 

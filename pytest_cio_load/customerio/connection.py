@@ -1,0 +1,121 @@
+"""One connection to a server, with at most one request on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, TypeVar, cast
+
+from pytest_cio_load.customerio.http1 import AnswerReader, NotHttp, Undecodable
+from pytest_cio_load.customerio.wire import Answer
+from pytest_cio_load.customerio.wire_reasons import GARBAGE, LOST, UNDECODABLE
+
+T = TypeVar("T")
+
+
+class Keeper(Protocol):
+    """Who has the connections."""
+
+    def give_back(self, connection: Connection) -> None:
+        """It is free for the next request."""
+
+    def forget(self, connection: Connection) -> None:
+        """It has ended."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with at most one request on it.
+
+    Args:
+        keeper: is told when it is free, and when it has ended.
+        loop: whose sockets it is on.
+
+    Attributes:
+        is_usable: whether it may carry a request.
+        came: the answer to come, or why there is none; None while no request is on it.
+        heard: when something last arrived, or the request was sent; seconds of the loop's clock.
+        gone: done when it has ended.
+    """
+
+    __slots__ = ("_keeper", "_reader", "came", "gone", "heard", "is_usable", "loop", "transport")
+
+    def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
+        self._keeper, self.loop = keeper, loop
+        self._reader: AnswerReader | None = None
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.came: asyncio.Future[Answer | str] | None = None
+        self.gone: asyncio.Future[None] = loop.create_future()
+        self.heard = 0.0
+        self.is_usable = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The loop has connected it."""
+        self.transport = cast("asyncio.Transport", transport)
+
+    def ask(self, data: bytes) -> asyncio.Future[Answer | str]:
+        """Write a request. What comes is its answer, or the reason why there is none."""
+        came = self.came = self.loop.create_future()
+        self._reader = AnswerReader()
+        self.heard = self.loop.time()
+        self.transport.write(data)
+        return came
+
+    def data_received(self, data: bytes) -> None:
+        """Something arrived."""
+        reader = self._reader
+        if reader is None:
+            # Nobody asked: what is on this connection can no longer be told apart.
+            self.abort()
+            return
+        self.heard = self.loop.time()
+        try:
+            if reader.feed(data):
+                self._finish(reader)
+        except NotHttp:
+            self.fail(GARBAGE)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It has ended."""
+        self.is_usable = False
+        if not self.gone.done():
+            self.gone.set_result(None)
+        reader = self._reader
+        if reader is not None and error is None and reader.end():
+            self._finish(reader)
+        elif self.came is not None:
+            self.fail(LOST)
+        self._keeper.forget(self)
+
+    def fail(self, why: str) -> None:
+        """There is no answer, and the connection is of no more use."""
+        came, self.came, self._reader = self.came, None, None
+        self.abort()
+        if came is not None:
+            settle(came, why)
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self.is_usable = False
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _finish(self, reader: AnswerReader) -> None:
+        came, self.came, self._reader = self.came, None, None
+        try:
+            result: Answer | str = Answer(reader.status, reader.headers, reader.body())
+        except Undecodable:
+            result = UNDECODABLE
+        # An answer that came before the whole request was taken: the rest of that request is still in the way.
+        if reader.keeps and self.is_usable and not self.transport.get_write_buffer_size():
+            self._keeper.give_back(self)
+        else:
+            self.abort()
+        if came is not None:
+            settle(came, result)
+
+
+def settle(future: asyncio.Future[T], result: T) -> bool:
+    """Give *future* its result; False when nobody waits for it any more."""
+    if future.done():
+        return False
+    future.set_result(result)
+    return True

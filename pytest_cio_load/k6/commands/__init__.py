@@ -1,0 +1,1 @@
+"""The command for k6: ``cio-load from-k6``."""

@@ -1,0 +1,1 @@
+"""The commands for run documents: ``cio-load report`` and ``merge``."""

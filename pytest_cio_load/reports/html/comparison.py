@@ -1,0 +1,73 @@
+"""A run beside its baseline: every metric compared, with what the change is judged by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_cio_load.reports.html.figures import show
+from pytest_cio_load.reports.html.markup import element, table, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_cio_load.reports.document import Document
+
+Comparison = dict[str, Any]
+
+_SIGNS = {"worse": ("✗", "broken"), "better": ("✓", "kept"), "same": ("✓", "kept")}
+
+
+def compared(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    """The table of comparisons, and how to read it."""
+    names = ["metric", "state", "was", "now", "change", "interval", "tolerance", "why"]
+    rows = [_row(one) for one in comparisons]
+    says = "A change counts as worse only when the whole interval in which it may lie is beyond the tolerance."
+    return table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6)) + element("p", text(says), class_="quiet")
+
+
+def of_test(comparisons: Sequence[Mapping[str, Any]], doc: Document, *, only: bool) -> list[Mapping[str, Any]]:
+    """The comparisons of one run: those that name its test or, when it is the *only* run, no test; else those in its document."""
+    given = [one for one in comparisons if one.get("test") == doc["test"] or (only and not one.get("test"))]
+    return given or list(doc.get("comparisons") or ())
+
+
+def baseline_of(comparisons: Sequence[Mapping[str, Any]]) -> Document | None:
+    """The document that a run was compared with, if one of its comparisons holds it."""
+    return next((one["baseline"] for one in comparisons if one.get("baseline")), None)
+
+
+def _row(one: Mapping[str, Any]) -> list[str]:
+    name = " ".join(str(part) for part in (one["metric"], one.get("aggregation")) if part)
+    unit = str(one.get("unit", "ms"))
+    icon, colour = _SIGNS.get(str(one.get("state")), ("?", "inconclusive"))
+    sign = element("span", icon, class_="sign", aria_hidden="true")
+    state = element("span", sign, text(one.get("state") or "unknown"), class_=f"badge {colour}")
+    low, high = one.get("low"), one.get("high")
+    interval = "–" if low is None and high is None else f"{_change(low)} to {_change(high)}"
+    return [
+        text(name),
+        state,
+        text(_value(one.get("was"), unit)),
+        text(_value(one.get("now"), unit)),
+        text(_change(one.get("change"))),
+        text(interval),
+        text(_tolerance(one.get("tolerance"))),
+        text(one.get("why") or ""),
+    ]
+
+
+def _value(value: object, unit: str) -> str:
+    if value is None or isinstance(value, int | float):
+        return show(value, unit if unit in ("ms", "/s") else "")
+    return str(value)
+
+
+def _change(value: object) -> str:
+    """A share of 1 as a change: ``+15.0%``."""
+    if not isinstance(value, int | float):
+        return "–" if value is None else str(value)
+    return f"{'+' if value >= 0 else '−'}{abs(value) * 100:.1f}%"
+
+
+def _tolerance(value: object) -> str:
+    return f"{value * 100:.3g}%" if isinstance(value, int | float) else "–" if value is None else str(value)
