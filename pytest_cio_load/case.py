@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
-    from pytest_cio_load.load.run import Ending
+    from pytest_cio_load.load.run import Ending, Sink
+    from pytest_cio_load.reports.exporting import Observed
     from pytest_cio_load.safety.ledger import User
     from pytest_cio_load.safety.secrets import Secrets
     from pytest_cio_load.settings import Settings
@@ -73,6 +74,7 @@ class Case:
         self._home = inspect.unwrap(item.function).__code__.co_filename
         self.seed = seed_of(item, contract, settings)
         self.calls = 0
+        self._observed: Observed | None = None
 
     @property
     def drives(self) -> bool:
@@ -140,6 +142,15 @@ class Case:
         self.calls += 1
         if self.measurement is not None:
             self.measurement.on_call(record)
+        iteration = CURRENT.get()
+        if self._observed is not None and iteration is not None:
+            self._observed.call(record, round(iteration.due * 1_000_000))
+
+    @property
+    def sink(self) -> Sink:
+        """Where the driver's samples go: the recorder, and whoever observes the run."""
+        assert self.measurement is not None
+        return self._observed or self.measurement.recorder
 
     def stop(self) -> None:
         """The load is over: what follows costs nobody anything."""
@@ -180,6 +191,10 @@ class Case:
         if self.drives:
             assert self.contract is not None
             self.measurement = Measurement(self.contract, self._subject(self.contract), clock)
+            if self.item.config.getoption("cio_otel") or self.item.config.getoption("cio_prometheus") is not None:
+                from pytest_cio_load.observing import observed
+
+                self._observed = observed(self.item.config, self.measurement)
 
     def _subject(self, contract: Contract) -> Subject:
         path, line, _ = self.item.location
@@ -204,6 +219,8 @@ class Case:
         now = self.measurement.clock.now if self.measurement is not None else WallClock().now
         iteration = Iteration(arrival, book, now=now, user=self._user, seed=self.seed, instrument=self._instrument)
         token = CURRENT.set(iteration)
+        if self._observed is not None:
+            self._observed.began(arrival)
         try:
             yield {name: iteration if value is self.current else value for name, value in arguments.items()}
         finally:
@@ -224,12 +241,16 @@ class Case:
             return
         assert self.measurement is not None
         delivery = self.target.delivery() if self.has_target else {}
+        for at, text in self.target.faults() if self.has_target else ():
+            self.measurement.mark(at, "fault", text)
         run = self.measurement.conclude(ending, delivery=delivery, cleanup=cleanup)
         self.document = document(run)
         if self.has_target:
             self.document["workspace"] = self.target.workspace_facts
             if self.target.secrets is not None:
                 self.document = hide_in_document(self.document, self.target.secrets)
+        if self._observed is not None:
+            self._observed.end(self.document)
         self.item.add_report_section("call", "cio-load", plain(section(self.document)))
         # In place of those of an earlier run, where a plugin runs a test again.
         others = [prop for prop in self.item.user_properties if not prop[0].startswith("cio_load.")]

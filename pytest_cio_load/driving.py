@@ -64,7 +64,7 @@ async def _drive(case: Case, iterate: Callable[[Arrival], Awaitable[None]], cloc
         try:
             if watch is not None:
                 watch.start()
-            ending = await Driver(load, iterate, case.measurement.recorder, clock).run()
+            ending = await Driver(load, iterate, case.sink, clock).run()
             if case.has_queue:
                 await _drain(case, ending)
             if watch is not None and ending.end is End.COMPLETE:
@@ -114,7 +114,7 @@ def _drive_threads(case: Case, iterate: Callable[[Arrival], None], clock: WallCl
         try:
             if watch is not None:
                 watch.start()
-            ending = ThreadDriver(load, iterate, case.measurement.recorder, clock).run()
+            ending = ThreadDriver(load, iterate, case.sink, clock).run()
             if watch is not None and ending.end is End.COMPLETE:
                 case.measurement.saw(watch.finish())
         finally:

@@ -76,6 +76,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--cio-live", action="store_true", help="Opt in to a staging workspace, as CIO_LOAD_LIVE=1 does")
     parser.addini("cio_block_network", "Nothing in the whole test process may reach *.customer.io", type="bool", default=False)
     group.addoption("--cio-plan", metavar="FILE", help="Make no load: run each marked test once, on the mock, and write its plan to FILE")
+    group.addoption("--cio-otel", action="store_true", help="Tell OpenTelemetry of every iteration and call (extra: otel)")
+    group.addoption("--cio-prometheus", metavar="PORT", help="Serve metrics on 127.0.0.1:PORT, 0 for any (extra: prometheus)")
     for kind, text in REPORTS.items():
         group.addoption(f"--cio-{kind}", metavar="FILE", help=text)
     patterns = "Contracts of unmarked tests, a line each: PATTERN = SPEC, as in tests/test_api.py::* = 80/s,60s"

@@ -39,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_cio_load.collecting import read_specs
 
         read_specs(config)
+    if config.getoption("cio_otel") or config.getoption("cio_prometheus") is not None:
+        from pytest_cio_load.observing import begin
+
+        begin(config)
     if config.getini("cio_block_network"):
         from pytest_cio_load.blocking import block
 
@@ -56,6 +60,10 @@ def pytest_report_header(config: pytest.Config) -> str:
         value = config.getoption(f"cio_{name}") or config.getini(f"cio_{name}")
         if value or name == "target":
             said.append(f"{name}={value or 'mock'}")
+    if config.getoption("cio_otel") or config.getoption("cio_prometheus") is not None:
+        from pytest_cio_load.observing import where
+
+        said += [f"observed at {place}"] if (place := where(config)) else []
     return "cio-load: " + ", ".join(said)
 
 
@@ -203,6 +211,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         from pytest_cio_load.blocking import tell
 
         tell(terminalreporter)
+    if config.getoption("cio_otel") or config.getoption("cio_prometheus") is not None:
+        from pytest_cio_load.observing import tell as tell_of_observers
+
+        tell_of_observers(config, terminalreporter)
     documents, untold = _documents(terminalreporter), config.stash.get(UNTOLD, [])
     if documents or untold:
         from pytest_cio_load.reports.closing import summarize

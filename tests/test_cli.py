@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shlex
@@ -280,6 +281,26 @@ def test_what_other_shells_are_answered(
     assert "worker" in out
     assert COMMANDS["worker"].purpose in out
     assert separator in out
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", re.findall(r"^cio-load .*$", README, re.MULTILINE))
+def test_the_readme_shows_what_is_taken(line: str) -> None:
+    """Every command in it parses as it stands."""
+    words = [word for word in shlex.split(line, comments=True) if word != "&"][1:]
+    command: click.Command | None = ROOT
+    with contextlib.ExitStack() as stack:
+        context = None
+        name: str | None = "cio-load"
+        while command is not None:
+            context = stack.enter_context(command.make_context(name, words, parent=context))
+            if not isinstance(command, click.Group):
+                break
+            name, command, words = command.resolve_command(context, [*words])
+    assert context is not None
+    assert not context.args
 
 
 def test_ctrl_c_before_a_command_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ LAYERS = [
     {"driving"},
     {"case"},
     {"plans"},
+    {"observing"},
     {"measurement", "collecting"},
     {"reports", "targets", "cli"},
     {"staging"},
@@ -33,7 +34,7 @@ LAYERS = [
 """From the top down: a module imports from layers below its own, or from its own folder."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-KNOW_PYTEST = {"plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings", "replays", "plans", "reports/live"}
+KNOW_PYTEST = {"plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings", "replays", "plans", "observing", "reports/live"}
 HTTP = {"httpx", "respx", "requests", "aiohttp", "pyreqwest", "urllib3", "http"}
 
 

@@ -96,6 +96,10 @@ class FakeAccount:
         parts = [each.delivery() for each in self.workspaces]
         return Delivery(**{field.name: sum(getattr(part, field.name) for part in parts) for field in fields(Delivery)})
 
+    def script(self) -> tuple[tuple[float, str], ...]:
+        """When each fault that was arranged begins, and a line on it; one that is the same everywhere, once."""
+        return tuple(sorted({line for each in self.workspaces for line in each.script()}))
+
 
 class _Everywhere:
     """A moment in several workspaces: whatever fault is arranged is arranged in each."""

@@ -63,11 +63,15 @@ class Faults:
         """Every fault but the freezes: those that strike in the order arranged, then those that slow."""
         return (*(armed.fault for armed in self._armed), *self._slow)
 
-    def describe(self) -> tuple[str, ...]:
-        """A line for every fault, by when it begins."""
+    def script(self) -> tuple[tuple[float, str], ...]:
+        """When each fault begins, in seconds, and a line on it; in order."""
         lines = [(start, f"from {_show(start)} to {_show(end)}: frozen") for start, end in self._frozen]
         lines += [(fault.start, fault.describe()) for fault in self.arranged]
-        return tuple(line for _, line in sorted(lines, key=lambda line: line[0]))
+        return tuple((start / 1e6, line) for start, line in sorted(lines, key=lambda line: line[0]))
+
+    def describe(self) -> tuple[str, ...]:
+        """A line for every fault, by when it begins."""
+        return tuple(line for _, line in self.script())
 
     def strike(self, arrived: float) -> Fault | None:
         """The fault that strikes a request, or None. Draws chance: ask once a request.

@@ -138,6 +138,10 @@ class FakeWorkspace(Views):
         """The moment of the run at which a fault begins: ``fake.at("20s").freeze("10s")``."""
         return self.faults.at(time)
 
+    def script(self) -> tuple[tuple[float, str], ...]:
+        """When each fault that was arranged begins, in seconds after the run's beginning, and a line on it."""
+        return self.faults.script()
+
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes, now: float) -> Reply:
         """Take one request.
 

@@ -106,6 +106,7 @@ class Exporters:
     def __init__(self, exporters: Sequence[Exporter]) -> None:
         self._exporters = tuple(exporters)
         self._failures: dict[str, str] = {}
+        self._is_closed = False
 
     def __enter__(self) -> Exporters:
         return self
@@ -134,7 +135,10 @@ class Exporters:
         return Observed(sink, observers, self._failed)
 
     def close(self) -> None:
-        """Deliver what is left, within a few seconds."""
+        """Deliver what is left, within a few seconds. Closing twice is no error."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         for exporter in self._exporters:
             try:
                 exporter.close()

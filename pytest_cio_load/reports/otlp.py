@@ -41,6 +41,9 @@ WITHOUT_HOPE = 1.0
 """Seconds for it where nothing could be delivered before."""
 
 _TO_UNWIND = 1.0
+_QUEUE = "opentelemetry.sdk._shared_internal"
+"""The logger of the SDK's queues."""
+
 _DEFAULT_ENDPOINT = "http://localhost:4318"
 
 
@@ -86,6 +89,7 @@ class Pipelines:
     def _trace(self, resource: Resource | None) -> None:
         self._spans = _Spans()
         self._hush(OTLPSpanExporter.__module__)
+        self._hush(_QUEUE)  # which tells of each span that it drops
         self._batches = _Batches(self._spans)
         self.tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         self.tracers.add_span_processor(self._batches)

@@ -82,7 +82,7 @@ class QueueUnderTest(Calls):
         self._epoch = time.time()
         self._now: Callable[[], float] = time.monotonic
         self._new_id = Ulids(Random(f"queue ids:{seed}") if settings.engine == MEMORY else Random(), self._today)
-        self._depths: list[tuple[int, float]] = []
+        self._looks: list[tuple[float, int, float]] = []
         self._folder = TemporaryDirectory(prefix="cio-load-queue-", ignore_cleanup_errors=True)
         self._team: Team | None = None
         self._engine: Engine | None = None
@@ -181,7 +181,7 @@ class QueueUnderTest(Calls):
     async def _watch(self) -> None:
         while True:
             with suppress(OSError):
-                self._depths.append((await self.depth(), await self.engine.age()))
+                self._looks.append((self._now(), await self.depth(), await self.engine.age()))
             await asyncio.sleep(_LOOK)
 
     async def _act(self) -> None:
@@ -210,11 +210,11 @@ class QueueUnderTest(Calls):
         """What is recorded of the pipeline: a metric's name to its value, to its values, or to its values and how often each occurred."""
         totals = await self.engine.totals()
         unsettled = max(0, self.producer.counts.stored - totals.done - totals.dead)
-        self._depths.append((await self.depth(), await self.engine.age()))
+        self._looks.append((self._now(), await self.depth(), await self.engine.age()))
         return {
             "queue_latency": totals.latency,
-            "queue_depth": [depth for depth, _ in self._depths],
-            "queue_age": [round(age * 1000, 3) for _, age in self._depths],
+            "queue_depth": [(at, depth) for at, depth, _ in self._looks],
+            "queue_age": [round(age * 1000, 3) for *_, age in self._looks],
             "drain_time": [round(drained * 1000, 3)],
             "retried": totals.retried,
             "redelivered": totals.redelivered,

@@ -145,6 +145,12 @@ class Target:
             raise ContractError([Problem("cio_fake", "", f"the mock or the fake as target, not {self._settings.target!r}", nearest)])
         return self.fake
 
+    def faults(self) -> tuple[tuple[float, str], ...]:
+        """What was arranged to go wrong, when in the run, and a line on it; of a server nobody knows."""
+        if not self._is_ours or (self._in_process and "fake" not in self.__dict__):
+            return ()
+        return self.fake.script()
+
     def stop(self) -> None:
         """End the process that serves the fake, if there is one; let go of the real workspace."""
         if self._served is not None:

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     help="That one iteration takes: scenarios of VUs become VUs / TIME per second (default: they are left out)",
 )
 def command(said: Said) -> int:
-    """Turn k6's options into a marked test file: scenarios, stages, thresholds and tags. What could not be carried over is told."""
+    """Turn k6's options into a marked test file.
+
+    Scenarios, stages, thresholds and tags are carried over; what could not be is told, here and in the file.
+    """
     made: Imported = from_k6_file(said.options, iteration=said.iteration)
     if said.out:
         write_whole(said.out, made.text.encode("utf-8"))

@@ -23,7 +23,10 @@ from pytest_cio_load.reports.reading import read_documents
 @argument("documents", "DOCUMENT...", "files that --cio-json wrote, of the same tests on several machines", nargs=-1, required=True)
 @click.option("--out", metavar="FILE", show_default=False, help="Where to write it (default: standard output)")
 def command(said: Said) -> int:
-    """Merge the runs of one test on several machines: histograms and counts are added, and the contract is judged by the whole."""
+    """Merge the runs of one test on several machines.
+
+    Histograms and counts are added without loss, and the contract is judged again by the whole.
+    """
     merged = merge_all([doc for path in said.documents for doc in read_documents(path)])
     if said.out:
         write_json(said.out, merged)

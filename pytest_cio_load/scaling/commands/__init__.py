@@ -6,6 +6,5 @@
     replay  what an autoscaler makes of traffic
     tune    the cheapest policy that keeps its promises
 
-Each has a function that adds its arguments to a parser, and one that runs it and returns the exit code. Importing these modules imports
-nothing heavy.
+Each has a ``command``, registered in `cli.COMMANDS`. Importing these modules imports nothing heavy.
 """

@@ -1,0 +1,1 @@
+"""The same load in every tool's own language."""
