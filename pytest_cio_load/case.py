@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +15,7 @@ from pytest_cio_load.contract.verdict import Outcome
 from pytest_cio_load.errors import CleanupFailed, ContractBroken, ContractError, Inconclusive
 from pytest_cio_load.load.clock import VirtualClock, WallClock
 from pytest_cio_load.load.iteration import CURRENT, CurrentIteration, Iteration, Unmeasured
-from pytest_cio_load.load.schedule import Arrival
+from pytest_cio_load.load.iterations import Iterations
 from pytest_cio_load.measurement import Measurement, Subject
 from pytest_cio_load.plans import load_on_staging, seed_of
 from pytest_cio_load.reports.cleaned import cleanup_text, failed_cleanup
@@ -27,8 +27,6 @@ from pytest_cio_load.targets.target import Target, used_by
 from pytest_cio_load.targets.watch import WATCHED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
     from pytest_cio_load.load.run import Ending, Sink
@@ -212,19 +210,18 @@ class Case:
             queued=self.has_queue,
         )
 
-    @contextmanager
-    def iteration(self, arrival: Arrival, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Make the iteration the current one; gives the body's arguments, with the iteration in the place of the stand-in."""
-        book = self.measurement.recorder if self.measurement is not None else Unmeasured()
-        now = self.measurement.clock.now if self.measurement is not None else WallClock().now
-        iteration = Iteration(arrival, book, now=now, user=self._user, seed=self.seed, instrument=self._instrument)
-        token = CURRENT.set(iteration)
-        if self._observed is not None:
-            self._observed.began(arrival)
-        try:
-            yield {name: iteration if value is self.current else value for name, value in arguments.items()}
-        finally:
-            CURRENT.reset(token)
+    def iterations(self, arguments: dict[str, Any]) -> Iterations:
+        """What makes each iteration the current one, and gives its body's arguments, with the iteration in the place of the stand-in."""
+        return Iterations(
+            arguments,
+            self.current,
+            book=self.measurement.recorder if self.measurement is not None else Unmeasured(),
+            now=self.measurement.clock.now if self.measurement is not None else WallClock().now,
+            user=self._user,
+            seed=self.seed,
+            instrument=self._instrument,
+            began=self._observed.began if self._observed is not None else None,
+        )
 
     def conclude(self, ending: Ending | None) -> None:
         """Judge the run, keep its document, and raise what it comes to. *ending*: None of a body that ran once, which has no verdict.
@@ -249,18 +246,31 @@ class Case:
             self.document["workspace"] = self.target.workspace_facts
             if self.target.secrets is not None:
                 self.document = hide_in_document(self.document, self.target.secrets)
+        self._compare(self.document)
         if self._observed is not None:
             self._observed.end(self.document)
         self.item.add_report_section("call", "cio-load", plain(section(self.document)))
         # In place of those of an earlier run, where a plugin runs a test again.
         others = [prop for prop in self.item.user_properties if not prop[0].startswith("cio_load.")]
         self.item.user_properties[:] = [*others, *properties(self.document)]
-        if run.verdict.outcome is Outcome.BROKEN:
+        if self.document["verdict"] == Outcome.BROKEN.value:
             raise ContractBroken(str(Telling(self.document)))
-        if run.verdict.outcome is Outcome.INCONCLUSIVE:
+        if self.document["verdict"] == Outcome.INCONCLUSIVE.value:
             raise Inconclusive(str(Telling(self.document)))
         if failed_cleanup(cleanup):
             raise CleanupFailed(str(Telling(self.document)))
+
+    def _compare(self, doc: Document) -> None:
+        """Hold the run against its baseline, and keep it as one, where that is asked for."""
+        assert self.contract is not None
+        options = ("cio_save", "cio_compare", "cio_compare_fail")
+        if self.contract.regress is None and all(self.item.config.getoption(name) is None for name in options):
+            return
+        from pytest_cio_load.comparing import Comparing
+
+        comparing = Comparing.of(self.item.config)
+        comparing.hold(doc, self.contract)
+        comparing.keep(doc)
 
     def cut_short(self, reason: str) -> None:
         """Report what there is of a run that was ended from outside."""

@@ -47,6 +47,9 @@ class Entry:
 
 COMMANDS = {
     "report": Entry("reports.commands.report", "Make a report of run documents: HTML, Markdown, CSV, .hlog, k6's summary, or text."),
+    "compare": Entry("baseline.commands.compare", "Compare two documents, test by test."),
+    "list": Entry("baseline.commands.listing", "List the baselines that are kept, with what they measured."),
+    "noise": Entry("baseline.commands.noise", "Measure how much runs of the same code differ on this machine."),
     "merge": Entry("reports.commands.merge", "Merge the runs of one test on several machines."),
     "from-k6": Entry("k6.commands.from_k6", "Turn k6's options into a marked test file."),
     "fake": Entry("pipeline.commands.fake", "Serve a fake Customer.io workspace on loopback."),

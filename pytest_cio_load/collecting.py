@@ -145,6 +145,8 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
     wrong = problem_with(settings.target)
     if wrong is not None:
         yield wrong
+    if contract.regress is not None:
+        yield from _problems_with_regress(contract)
     if settings.target == STAGING and settings.workspaces > 1:
         yield Problem("cio_workspace(workspaces)", repr(settings.workspaces), "one workspace behind the guard", "leave it out")
     if settings.target == STAGING and settings.queue.processes and "cio_queue" in item.fixturenames:
@@ -160,6 +162,19 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
         parse(settings.latency)
     except ValueError as error:
         yield Problem("latency", repr(settings.latency), "a latency model", str(error))
+
+
+def _problems_with_regress(contract: Contract) -> Iterator[Problem]:
+    from pytest_cio_load.baseline.grammar import read_regress
+    from pytest_cio_load.contract.marker import Problems
+    from pytest_cio_load.metrics.kinds import BUILTIN
+
+    problems = Problems()
+    read_regress(contract.regress, problems, {**BUILTIN, **contract.declared})
+    try:
+        problems.raise_all()
+    except ContractError as error:
+        yield from error.problems
 
 
 def _problems_with_virtual_time(item: pytest.Function, settings: Settings) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
     clock = _choose_clock(case, asyncio.get_running_loop())
 
     async def iterate(arrival: Arrival) -> None:
-        with case.iteration(arrival, arguments) as its_own:
+        with iteration(arrival) as its_own:
             await body(**its_own)
 
     ending: Ending | None = None
@@ -39,6 +39,7 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
         if case.has_queue:
             await case.queue.open()
         case.begin(clock)
+        iteration = case.iterations(arguments)
         try:
             if case.has_queue:
                 await case.queue.begin(lambda: clock.now() / 1_000_000, virtual=clock.name == "virtual")
@@ -88,12 +89,13 @@ def run_sync(case: Case, body: Callable[..., object], arguments: dict[str, Any])
     clock = WallClock()
 
     def iterate(arrival: Arrival) -> None:
-        with case.iteration(arrival, arguments) as its_own:
+        with iteration(arrival) as its_own:
             _refuse_coroutine(case, body(**its_own))
 
     ending: Ending | None = None
     with turn(alone=case.drives):
         case.begin(clock)
+        iteration = case.iterations(arguments)
         try:
             if not case.drives:
                 iterate(Arrival(0, 0))

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 _MARKER_HELP = (
     "cio_load(*, rate, duration | start_rate, stages, arrivals, p50..p999, mean, max, errors, dropped, thresholds, abort_on_fail, "
-    "delay_abort, max_in_flight, on_saturation, warmup, warmup_ramp, graceful_stop, timeout, seed, target, clock, latency, metrics): "
-    "drive the test's body as an open-model load and hold it to these promises."
+    "delay_abort, max_in_flight, on_saturation, warmup, warmup_ramp, graceful_stop, timeout, seed, target, clock, latency, metrics, "
+    "regress): drive the test's body as an open-model load and hold it to these promises."
 )
 _WORKSPACE_HELP = (
     "cio_workspace(*, limit, pace, over_budget, region, timeout, workspaces, processing_lag): what cio, cio_sync and the fake "
@@ -43,6 +43,7 @@ _SETTINGS = {
     "max_rate": "Iterations per second that a staging workspace may get (default: 100)",
     "max_calls": "Requests that a staging workspace may get in a session (default: 100000)",
     "max_people": "People that may be made up in a staging workspace in a session (default: 10000)",
+    "cleanup_wait": "Time between the two looks that must both find nobody left in a staging workspace (default: 5s)",
 }
 
 REPORTS = {
@@ -54,6 +55,11 @@ REPORTS = {
     "k6-summary": "Write FILE as k6's --summary-export does, where false says that a threshold was kept",
 }
 """Files that a session can write, by format; each has an option."""
+
+_BASELINES = {
+    "save": "Keep every run that was kept as the baseline NAME of its test, in .cio-load/baselines",
+    "compare": "Compare every run with the baseline NAME of its test",
+}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -76,6 +82,10 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption("--cio-live", action="store_true", help="Opt in to a staging workspace, as CIO_LOAD_LIVE=1 does")
     parser.addini("cio_block_network", "Nothing in the whole test process may reach *.customer.io", type="bool", default=False)
     group.addoption("--cio-plan", metavar="FILE", help="Make no load: run each marked test once, on the mock, and write its plan to FILE")
+    for name, text in _BASELINES.items():
+        group.addoption(f"--cio-{name}", nargs="?", const="baseline", metavar="NAME", help=text)
+    fails = "Fail tests that are worse than their baseline by more than this, beyond noise, as in p95:10%%,p99:+5ms,rate:1%%"
+    group.addoption("--cio-compare-fail", metavar="SPEC", help=fails)
     group.addoption("--cio-otel", action="store_true", help="Tell OpenTelemetry of every iteration and call (extra: otel)")
     group.addoption("--cio-prometheus", metavar="PORT", help="Serve metrics on 127.0.0.1:PORT, 0 for any (extra: prometheus)")
     for kind, text in REPORTS.items():

@@ -39,6 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_cio_load.collecting import read_specs
 
         read_specs(config)
+    if config.getoption("cio_compare_fail") is not None:
+        from pytest_cio_load.comparing import Comparing
+
+        Comparing.of(config)  # a gate that makes no sense is better told now
     if config.getoption("cio_otel") or config.getoption("cio_prometheus") is not None:
         from pytest_cio_load.observing import begin
 

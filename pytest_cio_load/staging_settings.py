@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.errors import Problem
 from pytest_cio_load.safety.guard import Caps
-from pytest_cio_load.units import UnitError, rate
+from pytest_cio_load.units import UnitError, duration, rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ALLOW_FILE = ".cio-load/allow.json"
 LEDGERS = ".cio-load/ledger"
 LIVE = "CIO_LOAD_LIVE"
-NAMES = ("allow_file", "max_rate", "max_calls", "max_people")
-"""Settings with an option and an ini twin."""
+APART = 5.0
+"""Seconds between the two looks at the end of a cleaning up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class StagingSettings:
         allow_file: the allow-list.
         ledgers: the folder of the ledgers of made-up people.
         caps: how much load there may be.
+        apart: seconds between the two looks that must both find nobody, at the end of the cleaning up.
         region: the account's region, when it was said; it must be the one that the allow-list declares.
     """
 
@@ -37,6 +38,7 @@ class StagingSettings:
     allow_file: Path
     ledgers: Path
     caps: Caps
+    apart: float = APART
     region: str | None = None
 
 
@@ -67,6 +69,7 @@ def read_staging(
             max_calls=_whole("cio_max_calls", said("max_calls"), usual.max_calls, problems),
             max_people=_whole("cio_max_people", said("max_people"), usual.max_people, problems),
         ),
+        apart=_seconds(said("cleanup_wait"), problems),
         region=region or None,
     )
 
@@ -79,6 +82,16 @@ def _rate(value: object, usual: float, problems: list[Problem]) -> float:
     except UnitError as error:
         problems.append(Problem("cio_max_rate", error.got, error.expected, error.nearest))
         return usual
+
+
+def _seconds(value: object, problems: list[Problem]) -> float:
+    if value in (None, ""):
+        return APART
+    try:
+        return float(duration(int(value) if isinstance(value, str) and value.strip().isdigit() else value, zero=False))
+    except UnitError as error:
+        problems.append(Problem("cio_cleanup_wait", error.got, error.expected, error.nearest))
+        return APART
 
 
 def _whole(where: str, value: object, usual: int, problems: list[Problem]) -> int:

@@ -42,9 +42,9 @@ def deviations(arrivals: Iterable[float], rate: float, planned: int) -> list[flo
     Args:
         arrivals: seconds on any clock, in any order.
         rate: arrivals per second of the schedule.
-        planned: how many there were to be.
+        planned: how many there were to be; what comes after so many is left out.
     """
-    ordered = sorted(arrivals)
+    ordered = sorted(arrivals)[:planned]
     if not ordered:
         return []
     off = [moment - number / rate for number, moment in enumerate(ordered)]
@@ -65,7 +65,7 @@ def kept(arrivals: Iterable[float], plan: Plan) -> float:
     if not ordered:
         return 0.0
     last = ordered[0] + plan.seconds + _GRACE
-    return sum(moment <= last for moment in ordered) / plan.planned
+    return min(1.0, sum(moment <= last for moment in ordered) / plan.planned)
 
 
 def frozen_truth(plan: Plan, freeze: Freeze, service: float) -> list[float]:
@@ -111,8 +111,11 @@ def truth(seen: Sequence[Seen], plan: Plan, froze: Freeze | None, *, from_due: b
 
 
 def constant_between(told: Mapping[str, float], true: Mapping[str, float]) -> float:
-    """What is best added to the *true* percentiles before they are compared with the *told* ones: never less than nothing."""
-    return max(0.0, median([told[name] - true[name] for name in told])) if told else 0.0
+    """What is best added to the *true* percentiles before they are compared with the *told* ones.
+
+    It may be less than nothing: the server cannot tell a schedule that begins early from one whose requests are sent early.
+    """
+    return median([told[name] - true[name] for name in told]) if told else 0.0
 
 
 def complaints(seen: Sequence[Seen], plan: Plan, *, server_cpu: float, failed: int = 0) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -39,34 +40,34 @@ def cores() -> tuple[int | None, int | None]:
     return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 
 
-def pinned(core: int | None) -> Callable[[], None] | None:
-    """What a new process does first to run on *core* alone."""
-    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+@contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """A process that is started within runs on *core* alone, from its first moment: it inherits that from the thread that starts it."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
-def run(
-    command: Sequence[str], core: int | None, patience: float, folder: Path | None = None, more: Mapping[str, str] | None = None
-) -> Cost:
+def run(command: Sequence[str], core: int | None, patience: float, more: Mapping[str, str] | None = None) -> Cost:
     """Run *command* to its end.
 
     Args:
         command: what.
         core: where, or None for anywhere.
         patience: seconds after which it is killed.
-        folder: where it works.
         more: added to the environment.
     """
     began = time.monotonic()
     with tempfile.TemporaryFile() as printed:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**os.environ, **(more or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-            preexec_fn=pinned(core),
-        )
+        environment = {**os.environ, **(more or {})}
+        with on_core(core):
+            process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT)
         guard = Timer(patience, process.kill)
         guard.start()
         try:

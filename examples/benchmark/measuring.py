@@ -76,9 +76,7 @@ class Bench:
             freezing = _Freezing(server, plan.freeze) if plan.freeze is not None else None
             held: AbstractContextManager[object] = freezing if freezing is not None else nullcontext()
             with held:
-                cost = run(
-                    tool.started(folder), self.client, plan.seconds + _PATIENCE, folder=None, more=environment(plan, server.url, folder)
-                )
+                cost = run(tool.started(folder), self.client, plan.seconds + _PATIENCE, more=environment(plan, server.url, folder))
             used = server.cpu() - before
             server.stop()
             seen, told = server.seen(), tool.told(folder)

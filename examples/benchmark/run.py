@@ -94,7 +94,7 @@ def ready(said: argparse.Namespace) -> tuple[Bench, list[Tool], list[str]]:
     notes.extend(f"{tool.name} is left out: {tool.missing}" for tool in every if tool.missing)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     notes.append(
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} at the start"
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} before"
     )
     return Bench(client, server, kind), [tool for tool in every if not tool.missing], notes
 

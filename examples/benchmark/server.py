@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from examples.benchmark.children import cpu_of, pinned
+from examples.benchmark.children import cpu_of, on_core
 from examples.benchmark.plan import Plan, Seen
 
 _MODULES = ("ndk_http_module.so", "ngx_http_lua_module.so")
@@ -93,7 +93,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self._port = int(free.getsockname()[1])
         self.url = f"http://127.0.0.1:{self._port}"
-        self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=pinned(core))
+        with on_core(core):
+            self._process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
     def _command(self) -> list[str]:
         plan = self._plan

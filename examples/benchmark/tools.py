@@ -16,6 +16,7 @@ from examples.benchmark.plan import Plan, Told
 
 LOADS = Path(__file__).parent / "loads"
 TOLD = "told.json"
+_ROOM = 10
 _SHARES = {"p50": "med", "p95": "p(95)", "p99": "p(99)"}
 
 
@@ -49,25 +50,26 @@ class Tool:
 
 def only_start(said: Mapping[str, str]) -> dict[str, str]:
     """The same with next to nothing to do: what a tool's start costs."""
-    return {**said, "BENCH_RATE": "1", "BENCH_SECONDS": "1", "LOCUST_RUN_TIME": "1s"}
+    return {**said, "BENCH_RATE": "1", "BENCH_SECONDS": "1", "LOCUST_RUN_TIME": "1s", "LOCUST_STOP_TIMEOUT": "0"}
 
 
 def environment(plan: Plan, url: str, folder: Path) -> dict[str, str]:
     """What every load is told."""
-    # Little's law with room for a stutter: too few users would hold Locust back, too many cost it for nothing.
-    enough = max(10, math.ceil(plan.rate * (plan.delay * 1.5 + 0.03)))
-    users = plan.most_users if plan.freeze is not None else max(enough, plan.most_users)
+    # Little's law with room for a stutter: too few users would hold Locust back, too many cost it for nothing. k6 adds users by itself.
+    enough = max(10, math.ceil(round(plan.rate * (plan.delay * 1.5 + 0.03), 6)))
+    most = plan.most_users if plan.freeze is not None else _ROOM * enough
     return {
         "BENCH_RATE": str(plan.rate),
         "BENCH_SECONDS": f"{plan.seconds:g}",
         "BENCH_URL": url,
         "BENCH_TOLD": str(folder / TOLD),
-        "BENCH_USERS": str(users),
-        "BENCH_FIRST_USERS": str(min(enough, users)),
+        "BENCH_USERS": str(enough),
+        "BENCH_MOST_USERS": str(most),
         "LOCUST_HOST": url,
-        "LOCUST_USERS": str(users),
-        "LOCUST_SPAWN_RATE": str(users),
-        "LOCUST_RUN_TIME": f"{math.ceil(plan.seconds)}s",
+        "LOCUST_USERS": str(enough),
+        "LOCUST_SPAWN_RATE": str(enough),
+        # Its clock starts before its users do; what comes after the planned time is not counted.
+        "LOCUST_RUN_TIME": f"{math.ceil(plan.seconds) + 1}s",
         "LOCUST_STOP_TIMEOUT": "60",
     }
 

@@ -44,6 +44,7 @@ class Contract:
         target, clock, latency: override what the command line and ini say; None leaves it to them. *latency* is the fake's
             latency model as text (``40ms``), read by the fake.
         declared: custom metrics by name.
+        regress: how much worse than its baseline the run may be, as the author wrote it; read by `baseline.grammar`.
     """
 
     profile: Profile
@@ -59,6 +60,7 @@ class Contract:
     clock: Clock | None = None
     latency: str | None = None
     declared: Mapping[str, Metric] = field(default_factory=dict, hash=False)
+    regress: object = field(default=None, hash=False)
 
     @property
     def warmup_ramp(self) -> bool:
@@ -118,7 +120,7 @@ def build(
             "warmup", show_value(stated["warmup"]), f"less than the whole duration, {whole_run}", "shorten it, or lengthen the run"
         )
     problems.raise_all()
-    return Contract(cast("Profile", profile), thresholds=thresholds, declared=custom, **settings)
+    return Contract(cast("Profile", profile), thresholds=thresholds, declared=custom, regress=stated.get("regress"), **settings)
 
 
 def _seconds(value: object, *, zero: bool) -> float:

@@ -26,7 +26,7 @@ RESPONSE_SHORTHANDS = {f"p{percentile}": f"p({percentile})" for percentile in (*
 AMOUNT_SHORTHANDS = ("errors", "dropped")
 """Keywords that bound the rate metric of the same name, by a count or a share."""
 
-OPTIONAL = ("max_in_flight", "timeout", "seed", "target", "clock", "latency")
+OPTIONAL = ("max_in_flight", "timeout", "seed", "target", "clock", "latency", "regress")
 """Keywords that take None, for "as if not stated"."""
 
 KEYWORDS = (

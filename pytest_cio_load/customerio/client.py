@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pytest_cio_load.customerio.buckets import WALL, axis_of
 from pytest_cio_load.customerio.calls import AppCalls, BlockingAppCalls, BlockingCalls, Calls
 from pytest_cio_load.customerio.exchange import AccessT, CallRecord, Core, Exchange
-from pytest_cio_load.customerio.wire import Answer, Request, SyncWire, Wire
+from pytest_cio_load.customerio.wire import Answer, Request, SyncWire, Warms, Wire
 from pytest_cio_load.customerio.workspaces import AppAccess, Workspace
 
 if TYPE_CHECKING:
@@ -38,6 +38,15 @@ T = TypeVar("T")
 
 class _Async(Core[AccessT, Wire]):
     """Carries calls through from coroutines. The clock is the running loop's unless *now* is given."""
+
+    async def warm(self, count: int) -> int:
+        """Open *count* connections ahead of need, so that no call has to wait for one.
+
+        Returns:
+            How many are open: fewer when the server takes no more, 0 with a wire that cannot. The engine ``direct`` can.
+        """
+        wire = self._wire
+        return await wire.warm(count) if isinstance(wire, Warms) else 0
 
     async def aclose(self) -> None:
         """Close the wire."""

@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
     Attributes:
         is_usable: whether it may carry a request.
         came: the answer to come, or why there is none; None while no request is on it.
-        heard: when something last arrived, or the request was sent; seconds of the loop's clock.
+        heard: when it was made, something last arrived, or a request was sent; seconds of the loop's clock.
         gone: done when it has ended.
     """
 
@@ -50,6 +50,11 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The loop has connected it."""
         self.transport = cast("asyncio.Transport", transport)
+        self.heard = self.loop.time()
+
+    def is_fresh(self, seconds: float) -> bool:
+        """Whether it may carry a request, and was of use within so many *seconds*."""
+        return self.is_usable and self.loop.time() - self.heard < seconds
 
     def ask(self, data: bytes) -> asyncio.Future[Answer | str]:
         """Write a request. What comes is its answer, or the reason why there is none."""

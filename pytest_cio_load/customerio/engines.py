@@ -29,7 +29,6 @@ __all__ = ["ENGINES", "AiohttpWire", "DirectWire", "PyreqwestSyncWire", "Pyreqwe
 ENGINES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
 """What ``--cio-wire`` takes. ``auto`` is the first of the others that can be had and fits: the leanest. ``direct`` is our own."""
 
-_NEEDS = {"direct": "asyncio", "pyreqwest": "pyreqwest", "aiohttp": "aiohttp", "httpx": "httpx"}
 _HTTP2 = ("pyreqwest", "httpx")
 
 AnyWire: TypeAlias = DirectWire | PyreqwestWire | AiohttpWire | HttpxWire
@@ -101,7 +100,11 @@ def _choose(engine: str | None, http2: bool, has_proxy: bool) -> str:
     """Which engine it is to be."""
     wanted = ENGINES[1:] if engine in (None, "auto", "direct") else (engine,)
     fits = [name for name in wanted if name is not None and (name in _HTTP2 or not http2) and (name != "direct" or not has_proxy)]
-    return next(name for name in fits if find_spec(_NEEDS[name]))
+    return next(name for name in fits if _is_there(name))
+
+
+def _is_there(name: str) -> bool:
+    return name == "direct" or find_spec(name) is not None
 
 
 def _check(engine: str | None, http2: bool) -> None:
@@ -109,11 +112,11 @@ def _check(engine: str | None, http2: bool) -> None:
         hint = near_miss(engine, ENGINES) or "leave it out for the leanest that is installed"
         raise ValueError(f"wire: got {engine!r}; expected one of {', '.join(ENGINES)}; {hint}")
     chosen = None if engine == "auto" else engine
-    if chosen is not None and find_spec(_NEEDS[chosen]) is None:
+    if chosen is not None and not _is_there(chosen):
         raise ValueError(f"wire: got {engine!r}, which is not installed; expected it to be; run: pip install 'pytest-cio-load[speed]'")
     if not http2:
         return
     if chosen is not None and chosen not in _HTTP2:
-        raise ValueError(f"wire: got {engine!r} with HTTP/2, which it does not speak; expected one of {', '.join(_HTTP2)}; leave it out")
+        raise ValueError(f"wire: got {engine!r} for HTTP/2, which it does not speak; expected one of {', '.join(_HTTP2)}; try auto")
     if find_spec("h2") is None and (chosen == "httpx" or find_spec("pyreqwest") is None):
         raise ValueError("http2: got nothing installed that speaks it; expected pyreqwest or h2; run: pip install 'pytest-cio-load[speed]'")

@@ -169,7 +169,11 @@ class Core(Generic[AccessT, WireT]):
         """Reserve, wait, send, read the answer; then done, or wait and again."""
         request = Request(operation.method, operation.path, operation.body)
         while True:
-            yield from self._slot(now, tally)
+            asked = now()
+            bucket = self.bucket
+            until_free = bucket.reserve(asked)
+            if until_free:
+                yield from self._turn(now, tally, bucket, asked, until_free)
             tally.attempts += 1
             answer: Answer | None = None
             lost = ""
@@ -191,13 +195,9 @@ class Core(Generic[AccessT, WireT]):
             if wait:
                 yield wait
 
-    def _slot(self, now: Callable[[], float], tally: _Tally) -> Exchange[None]:
-        """Wait for the rate limiter. What counts is the time that passed, so that a late wake-up is not put down to Customer.io."""
-        asked = now()
-        bucket = self.bucket
-        wait = bucket.reserve(asked)
-        if not wait:
-            return
+    @staticmethod
+    def _turn(now: Callable[[], float], tally: _Tally, bucket: Bucket, asked: float, wait: float) -> Exchange[None]:
+        """Wait for a reserved slot. What counts is the time that passed, so that a late wake-up is not put down to Customer.io."""
         try:
             yield wait
         except BaseException:

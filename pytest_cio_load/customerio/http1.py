@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from typing import Any
 
 _HEAD_BYTES = 65_536
 _LINE_BYTES = 4_096
@@ -46,6 +47,29 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._fields)
+
+
+class AnyCase(Mapping[str, str]):
+    """An engine's own headers, by lower-case name; nothing is copied until somebody reads on.
+
+    Args:
+        headers: what the engine gave; finds a name in any case.
+    """
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Any) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._headers[name]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({name.lower(): None for name in self._headers})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class _Next(Enum):
@@ -99,9 +123,9 @@ class AnswerReader:
                 return False
             data = rest
         if self._next is _Next.BODY:
-            self._parts.append(data)
-            self._left -= len(data)
-            return self._left <= 0 and self._complete(self._left == 0)
+            left = self._left = self._left - len(data)
+            self._parts.append(data if left >= 0 else data[:left])
+            return left <= 0 and self._complete(left == 0)
         if self._next is _Next.UNTIL_CLOSED:
             self._parts.append(data)
             return False

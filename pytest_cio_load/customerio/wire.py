@@ -10,10 +10,10 @@ respx or a transport of its own answer in place of the network opens no socket a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 from pytest_cio_load.customerio.wire_reasons import reason
@@ -29,7 +29,6 @@ __all__ = [
     "CONNECTIONS",
     "TIMEOUT",
     "Answer",
-    "AnyCase",
     "HttpxSyncWire",
     "HttpxWire",
     "NoAnswer",
@@ -37,6 +36,7 @@ __all__ = [
     "Phase",
     "Request",
     "SyncWire",
+    "Warms",
     "Wire",
 ]
 
@@ -82,29 +82,6 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-class AnyCase(Mapping[str, str]):
-    """An engine's own headers, by lower-case name; nothing is copied until somebody reads on.
-
-    Args:
-        headers: what the engine gave; finds a name in any case.
-    """
-
-    __slots__ = ("_headers",)
-
-    def __init__(self, headers: Any) -> None:
-        self._headers = headers
-
-    def __getitem__(self, name: str) -> str:
-        value: str = self._headers[name]
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({name.lower(): None for name in self._headers})
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
 class NoAnswer(Exception):
     """The network failed; *reason* says how, without address or payload."""
 
@@ -125,6 +102,14 @@ class Wire(Protocol):
 
     async def aclose(self) -> None:
         """Close every connection."""
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """A wire that can open connections ahead of need."""
+
+    async def warm(self, count: int) -> int:
+        """Have *count* connections open. Returns how many are."""
 
 
 class SyncWire(Protocol):

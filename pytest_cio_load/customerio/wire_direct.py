@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 64
 """Connections opened at the same time when a wire is warmed: a server's queue of new ones may be short."""
 
+_KEPT = 55.0
+"""Seconds after which a free connection is not used again: many a server closes it after a minute, perhaps as the next request leaves."""
+
 _LAST_WORDS = 1.0
 """Seconds that closed connections get to be gone."""
 
@@ -135,8 +138,9 @@ class DirectWire:
         idle = self._idle
         while idle:
             connection = idle.pop()
-            if connection.is_usable:
+            if connection.is_fresh(_KEPT):
                 break
+            connection.abort()
         else:
             connection = await self._another()
         came = connection.ask(data)

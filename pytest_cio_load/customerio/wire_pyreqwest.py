@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.customerio.wire import Answer, AnyCase, HttpxSyncWire, HttpxWire, NoAnswer, Request
+from pytest_cio_load.customerio.http1 import AnyCase
+from pytest_cio_load.customerio.wire import Answer, HttpxSyncWire, HttpxWire, NoAnswer, Request
 from pytest_cio_load.customerio.wire_reasons import reason
 from pytest_cio_load.customerio.wire_setup import CONNECTIONS, TIMEOUT, ca_file, check_timeout, headers_for, open_gate, proxy_for, trust_for
 

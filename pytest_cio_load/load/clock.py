@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MICROSECONDS = 1_000_000
+LOOK_EVERY = 64
+"""Turns of a loop in virtual time that has no socket, after which it looks whether a signal came. To ask the system takes longer than
+everything else in an idle turn, and what other threads call in is seen without asking."""
 
 
 class _Real:
@@ -24,6 +27,11 @@ class _Real:
 
     nanoseconds = staticmethod(time.monotonic_ns)
     cpu = staticmethod(time.process_time)
+
+
+def real_nanoseconds() -> int:
+    """The machine's monotonic clock, in nanoseconds, even where tests have frozen time."""
+    return _Real.nanoseconds()
 
 
 def real_seconds() -> float:
@@ -59,6 +67,11 @@ class WallClock:
     def __init__(self) -> None:
         self._origin = _Real.nanoseconds()
 
+    @property
+    def origin(self) -> int:
+        """The machine's clock at the start of the run, in nanoseconds."""
+        return self._origin
+
     def start(self) -> None:
         self._origin = _Real.nanoseconds()
 
@@ -93,6 +106,7 @@ class VirtualClock:
         self._micros = 0
         self._origin = 0
         self._working = 0
+        self._turns = 0
         self.waited_for_sockets = 0.0
 
     def start(self) -> None:
@@ -107,6 +121,7 @@ class VirtualClock:
         self._base = float(ceil(loop.time()))
         self._real_call_at, self._real_run_in_executor = loop.call_at, loop.run_in_executor
         self._real_select = loop._selector.select
+        self._watched = loop._selector.get_map
         loop.time, loop.call_later, loop.call_at = self._time, self._call_later, self._call_at
         loop.run_in_executor = self._run_in_executor
         loop._selector.select = self._select
@@ -152,14 +167,17 @@ class VirtualClock:
         self._working -= 1
 
     def _select(self, timeout: float | None) -> Any:
-        events = self._real_select(0)
-        if events or (timeout is not None and timeout <= 0):
-            return events
-        foreign = len(self._loop._selector.get_map()) > 1  # one is the loop's own self-pipe
-        if timeout is None or self._working or foreign:
-            return self._wait(timeout, counted=foreign)
-        self._jump()
-        return events
+        foreign = len(self._watched()) > 1  # one is the loop's own self-pipe
+        self._turns += 1
+        if foreign or self._working or timeout is None or not self._turns % LOOK_EVERY:
+            events = self._real_select(0)
+            if events or (timeout is not None and timeout <= 0):
+                return events
+            if timeout is None or self._working or foreign:
+                return self._wait(timeout, counted=foreign)
+        if timeout is not None and timeout > 0 and not self._loop._ready:  # a thread may have called something in meanwhile
+            self._jump()
+        return []
 
     def _wait(self, timeout: float | None, *, counted: bool) -> Any:
         began = real_seconds()

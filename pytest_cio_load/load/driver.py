@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pytest_cio_load.load.clock import WallClock
+from pytest_cio_load.load.pauses import GAP, SETTLING, Collector
 from pytest_cio_load.load.run import End, Ending, Outcome, Sample
+from pytest_cio_load.load.timers import alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
+    from contextvars import Context
 
     from pytest_cio_load.load.clock import Clock
     from pytest_cio_load.load.run import Load, Sink
     from pytest_cio_load.load.schedule import Arrival
 
 MICROSECONDS = 1_000_000
+STARTS_EAGERLY = sys.version_info >= (3, 12)
+"""Whether a task can begin at once, without a turn of the loop."""
 PATIENCE = 1.0
 """Seconds that interrupted iterations get to unwind; one that refuses to be cancelled must not hold up the verdict."""
 
@@ -24,16 +31,20 @@ PATIENCE = 1.0
 class Driver:
     """Open model: every arrival begins when it is due, whether or not earlier ones have finished.
 
-    Arrivals begin in the loop's own timer callback, not in a task that sleeps: one step of the loop earlier, so with less lag, and
-    with a clear answer to a tie: an arrival due in the very moment a slot frees finds that slot still taken.
+    Arrivals begin in the callback of an alarm, not in a task that sleeps: one step of the loop earlier, so with less lag, and
+    with a clear answer to a tie: an arrival due in the very moment a slot frees finds that slot still taken. After a late wake-up
+    everything that fell due begins together, and nothing else.
     """
 
     def __init__(self, load: Load, body: Callable[[Arrival], Awaitable[object]], sink: Sink, clock: Clock) -> None:
         self._load, self._body, self._sink, self._clock = load, body, sink, clock
+        self._now, self._finish = clock.now, sink.finished
+        self._iterate = self._untimed if load.timeout is None else self._timed
+        self._on_wall = isinstance(clock, WallClock)
         self._arrivals = iter(load.arrivals)
         self._next: Arrival | None = None
         self._waiting: deque[tuple[Arrival, int]] = deque()
-        self._running: dict[asyncio.Task[None], tuple[Arrival, int, int]] = {}
+        self._running: dict[int, tuple[asyncio.Task[None] | None, Arrival, int, int]] = {}  # by index
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._last_issued = self._last_begun = 0
         self._accepting = True
@@ -53,10 +64,23 @@ class Driver:
             asyncio.CancelledError: the run was cancelled from outside (Ctrl-C); what ran is recorded as interrupted first.
         """
         self._loop = asyncio.get_running_loop()
+        # On the wall clock alone, so that in virtual time every Python gives the same; and not past a factory of somebody else's.
+        self._eager = STARTS_EAGERLY and self._on_wall and self._loop.get_task_factory() is None
         # Each iteration begins with a copy of it: one that was queued is begun by another's end, and must not inherit its context.
         self._context = copy_context()
         self._finished: asyncio.Future[None] = self._loop.create_future()
+        with Collector(at_once=self._on_wall) as self._collector:
+            await self._make_happen()
+        if self._passed_on is not None:
+            raise self._passed_on
+        pauses = self._collector.pauses
+        if self._reason:
+            return Ending(End.ABORTED, self._reason, self._now(), pauses)
+        return Ending(End.COMPLETE, "", max(self._last_begun, self._load.duration), pauses)
+
+    async def _make_happen(self) -> None:
         self._clock.start()
+        self._alarm = alarm(self._loop, self._clock, self._ring)
         try:
             self._next = next(self._arrivals, None)
             self._fire()
@@ -68,11 +92,6 @@ class Driver:
             raise
         finally:
             await self._close()
-        if self._passed_on is not None:
-            raise self._passed_on
-        if self._reason:
-            return Ending(End.ABORTED, self._reason, self._clock.now())
-        return Ending(End.COMPLETE, "", max(self._last_begun, self._load.duration))
 
     def stop(self, reason: str) -> None:
         """Begin nothing more, interrupt what runs, end the run: ``Ending.reason`` is *reason*."""
@@ -81,17 +100,23 @@ class Driver:
             self._accepting = False
             self._finished.set_result(None)
 
+    def _ring(self) -> None:
+        self._guarded(self._fire)
+
     def _fire(self) -> None:
-        now = self._clock.now()
+        now = self._now()
         while self._accepting and self._next is not None and self._next.due <= now:
             self._issue(self._next, now)
             self._next = next(self._arrivals, None)
         if not self._accepting:
             return
         if self._next is not None:
-            self._later("arrival", self._next.due - self._clock.now(), self._fire)
+            self._alarm.set(self._next.due)
+            if self._on_wall and self._next.due - now >= GAP and self._collector.wants_gap:
+                # Once what began just now has done its first work.
+                self._later("collecting", SETTLING, self._use_gap)
         else:
-            left = max(self._load.duration, self._last_issued) + self._load.graceful_stop - self._clock.now()
+            left = max(self._load.duration, self._last_issued) + self._load.graceful_stop - self._now()
             self._later("grace", max(0, left), self._grace_over)
             self._settle()
 
@@ -107,57 +132,95 @@ class Driver:
                 raise
             self._finished.set_exception(error)
 
+    def _use_gap(self) -> None:
+        if self._next is not None:
+            self._collector.use(self._next.due - self._now())
+
     def _issue(self, arrival: Arrival, now: int) -> None:
         self._last_issued = now
-        if len(self._running) < self._load.max_in_flight:
-            self._begin(arrival, now, now)
-        elif self._load.drop:
-            self._sink.dropped(arrival)
+        if len(self._running) >= self._load.max_in_flight:
+            if self._load.drop:
+                self._sink.dropped(arrival)
+            else:
+                self._waiting.append((arrival, now))
+        elif self._eager:
+            self._begin_at_once(arrival, now)
         else:
-            self._waiting.append((arrival, now))
+            self._begin(arrival, now, now)
 
     def _begin(self, arrival: Arrival, issued: int, now: int) -> None:
         self._last_begun = now
         task = self._loop.create_task(self._iterate(arrival, now - issued), context=self._context.copy())
-        self._running[task] = (arrival, issued, now)
+        self._running[arrival.index] = (task, arrival, issued, now)
 
-    async def _iterate(self, arrival: Arrival, queued: int) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        began = self._clock.now()
-        outcome, error = Outcome.OK, None
-        limit = self._load.timeout
+    def _begin_at_once(self, arrival: Arrival, now: int) -> None:
+        self._last_begun = now
+        # It may be over before the task is there to be noted.
+        self._running[arrival.index] = (None, arrival, now, now)
+        task = _begun(self._iterate(arrival, 0), self._loop, self._context.copy())
+        if arrival.index in self._running:
+            self._running[arrival.index] = (task, arrival, now, now)
+
+    async def _untimed(self, arrival: Arrival, queued: int) -> None:
+        began = self._now()
         try:
-            async with asyncio.timeout(None if limit is None else limit / MICROSECONDS) as deadline:
+            await self._body(arrival)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self._failed(arrival, began, queued, error)
+        else:
+            self._done(Sample(arrival, began, self._now(), queued, Outcome.OK))
+
+    async def _timed(self, arrival: Arrival, queued: int) -> None:
+        began = self._now()
+        error: BaseException | None = None
+        assert self._load.timeout is not None
+        try:
+            async with asyncio.timeout(self._load.timeout / MICROSECONDS) as deadline:
                 await self._body(arrival)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as raised:
-            outcome, error = Outcome.FAILED, raised
-            if isinstance(raised, self._load.let_through) and self._passed_on is None:
-                self._passed_on = raised
+            error = raised
         if deadline.expired():
             # Also of a body that swallowed its cancellation and returned as if nothing had been.
-            outcome, error = Outcome.TIMED_OUT, error or TimeoutError()
-        sample = Sample(arrival, began, self._clock.now(), queued, outcome, error)
-        if isinstance(error, asyncio.CancelledError) and task.cancelling():
+            self._failed(arrival, began, queued, error or TimeoutError(), Outcome.TIMED_OUT)
+        elif error is not None:
+            self._failed(arrival, began, queued, error)
+        else:
+            self._done(Sample(arrival, began, self._now(), queued, Outcome.OK))
+        # Its traceback holds this frame, which would hold it: rubbish that only a collection would find.
+        del error
+
+    def _failed(self, arrival: Arrival, began: int, queued: int, error: BaseException, outcome: Outcome = Outcome.FAILED) -> None:
+        sample = Sample(arrival, began, self._now(), queued, outcome, error)
+        if isinstance(error, self._load.let_through) and self._passed_on is None:
+            self._passed_on = error
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             # Whoever ends the whole loop cancels iterations and driver alike, in any order: the driver shall know before they count
             # as failed, and record them as cut.
-            self._loop.call_soon(self._done, task, sample)
+            self._loop.call_soon(self._done, sample)
         else:
-            self._done(task, sample)
+            self._done(sample)
 
-    def _done(self, task: asyncio.Task[None], sample: Sample) -> None:
-        if self._running.pop(task, None) is None:
+    def _done(self, sample: Sample) -> None:
+        if self._running.pop(sample.arrival.index, None) is None:
             return  # already recorded as interrupted: it took longer to unwind than it was waited for
         if self._passed_on is not None:
             self.stop("passed on")
             return
-        self._sink.finished(sample)
+        self._finish(sample)
+        if self._waiting:
+            self._admit()
+        if self._next is None:
+            self._settle()
+
+    def _admit(self) -> None:
         while self._waiting and self._accepting and len(self._running) < self._load.max_in_flight:
             arrival, issued = self._waiting.popleft()
-            self._begin(arrival, issued, self._clock.now())
-        self._settle()
+            self._begin(arrival, issued, self._now())
 
     def _settle(self) -> None:
         if self._next is None and not self._running and not self._waiting and not self._finished.done():
@@ -170,7 +233,7 @@ class Driver:
 
     def _look(self) -> None:
         assert self._load.watch is not None
-        reason = self._load.watch(self._clock.now())
+        reason = self._load.watch(self._now())
         if reason is not None:
             self.stop(reason)
         elif not self._finished.done():
@@ -178,17 +241,26 @@ class Driver:
 
     async def _close(self) -> None:
         self._accepting = False
+        self._alarm.close()
         for timer in self._timers.values():
             timer.cancel()
-        now, unfinished = self._clock.now(), dict(self._running)
+        now, unfinished = self._now(), list(self._running.values())
         self._running.clear()
         outcome = Outcome.CUT if self._reason else Outcome.INTERRUPTED
         if self._passed_on is None:
-            for arrival, issued, begun in unfinished.values():
+            for _, arrival, issued, begun in unfinished:
                 self._sink.finished(Sample(arrival, begun, now, begun - issued, outcome))
             for arrival, issued in self._waiting:
                 self._sink.finished(Sample(arrival, now, now, now - issued, outcome))
-        for task in unfinished:
+        tasks = [task for task, *_ in unfinished if task is not None]
+        for task in tasks:
             task.cancel()
-        if unfinished:
-            await asyncio.wait(unfinished, timeout=PATIENCE)
+        if tasks:
+            await asyncio.wait(tasks, timeout=PATIENCE)
+
+
+def _begun(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context) -> asyncio.Task[None]:
+    """A task that has done its first step already."""
+    make: Any = asyncio.Task
+    begun: asyncio.Task[None] = make(work, loop=loop, context=context, eager_start=True)
+    return begun

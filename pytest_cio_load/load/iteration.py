@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -36,12 +35,9 @@ def _as_it_is(client: Any) -> Any:
 
 
 class Iteration:
-    """One run of the test body.
+    """One run of the test body."""
 
-    Attributes:
-        index: 0, 1, 2, … in due order; unique within the run.
-        due: when the schedule says it begins, in seconds after the start of the run.
-    """
+    __slots__ = ("_book", "_instrument", "_now", "_person", "_random", "_seed", "_user", "arrival")
 
     def __init__(
         self,
@@ -53,24 +49,38 @@ class Iteration:
         seed: int,
         instrument: Callable[[Any], Any] = _as_it_is,
     ) -> None:
-        self.index = arrival.index
-        self.due = arrival.due / MICROSECONDS
-        self._arrival, self._book, self._now, self._user, self._seed = arrival, book, now, user, seed
-        self._instrument = instrument
+        self.arrival = arrival
+        self._book, self._now, self._user, self._seed, self._instrument = book, now, user, seed, instrument
+        self._person: User | None = None
+        self._random: Random | None = None
 
     def __repr__(self) -> str:
         # No address: this stands in the texts of failed assertions, which must be the same in every run.
         return f"<cio_load: iteration {self.index}>"
 
-    @cached_property
+    @property
+    def index(self) -> int:
+        """0, 1, 2, … in due order; unique within the run."""
+        return self.arrival.index
+
+    @property
+    def due(self) -> float:
+        """When the schedule says it begins, in seconds after the start of the run."""
+        return self.arrival.due / MICROSECONDS
+
+    @property
     def user(self) -> User:
         """A made-up person, this iteration's own: unique id, unique email; deleted from the target after the run."""
-        return self._user(self.index)
+        if self._person is None:
+            self._person = self._user(self.arrival.index)
+        return self._person
 
-    @cached_property
+    @property
     def rng(self) -> Random:
         """Random numbers of this iteration alone: the same in every run with the same seed, whatever else ran meanwhile."""
-        return Random(f"iteration:{self._seed}:{self.index}")
+        if self._random is None:
+            self._random = Random(f"iteration:{self._seed}:{self.arrival.index}")
+        return self._random
 
     def now(self) -> float:
         """Seconds since the start of the run, on the run's clock: in virtual time, virtual seconds."""
@@ -130,7 +140,7 @@ class Iteration:
 
     @property
     def _measured(self) -> bool:
-        return self._book.measures(self._arrival.due)
+        return self._book.measures(self.arrival.due)
 
 
 class Own:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
+
+from pytest_cio_load.load.pauses import NO_PAUSES, Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,9 +24,9 @@ class Outcome(Enum):
     CUT = "cut"  # by what ended the run: an abort, or Ctrl-C; no fault of the iteration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # one of each iteration, and a frozen one takes four times as long to make
 class Sample:
-    """One iteration, measured. Times are microseconds since the start of the run.
+    """One iteration, measured; never changed. Times are microseconds since the start of the run.
 
     Attributes:
         arrival: which iteration, and when it was due.
@@ -84,11 +86,13 @@ class Ending:
         reason: one phrase for the report, "" when complete.
         lasted: microseconds in which iterations began: to the end of the profile, or to the last beginning if that is later; of a run
             that was ended early, to its end. Rates are over this time.
+        pauses: what garbage collections took of it, in real time.
     """
 
     end: End
     reason: str
     lasted: int
+    pauses: Pauses = field(default=NO_PAUSES, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,3 +27,7 @@ def summarize(reporter: Any, documents: Sequence[Document], untold: Sequence[Doc
         reporter.write_line("")
     in_order = sorted(documents, key=lambda doc: str(doc["machine"]["started_at"]))
     write((summary_line(doc, writer.fullwidth) for doc in in_order), writer)
+    for doc in in_order:
+        for line in doc.get("baseline", ()):
+            if line.startswith(("not ", "worse", "saved", "cannot tell")):
+                write(iter([[(f"  {doc['test']}: {line}", "" if line.startswith("saved") else "inconclusive")]]), writer)

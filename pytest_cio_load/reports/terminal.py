@@ -75,6 +75,7 @@ def failure(doc: Document, width: int = 80) -> Iterator[Line]:
         yield []
     yield from clauses(doc, width)
     yield from _notes(doc, width)
+    yield from _compared(doc, width)
     yield from _failures(doc["failures"], width)
 
 
@@ -93,7 +94,15 @@ def section(doc: Document, width: int = 80) -> Iterator[Line]:
     yield from _others(doc, width)
     if kept:
         yield from _notes(doc, width)
+        yield from _compared(doc, width)
         yield from _failures(doc["failures"], width)
+
+
+def _compared(doc: Document, width: int) -> Iterator[Line]:
+    """What is to be said of the run beside its baseline."""
+    for line in doc.get("baseline", ()):
+        worse = line.startswith("worse:")
+        yield from _wrapped(line, width, first="  ✗ " if worse else "  • ", rest="    ", style="broken" if worse else "")
 
 
 def summary_line(doc: Document, width: int = 80) -> Line:

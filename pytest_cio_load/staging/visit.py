@@ -59,7 +59,7 @@ class Visit:
         ledger = ledgers.begin(self._settings.ledgers, header, most=left)
         track = {(approved.region.track_host, known.site_id)}
         permits = (grant(track, most_calls=max(0, caps.max_calls - self._calls)), grant({(approved.region.app_host, known.app_key)}))
-        return RealWorkspace(approved, header, ledger, permits, self._note)
+        return RealWorkspace(approved, header, ledger, permits, self._note, apart=self._settings.apart)
 
     def _ask(self) -> Approved:
         if self._refused is not None:

@@ -9,7 +9,7 @@ from pytest_cio_load.errors import LedgerError, SafetyError
 from pytest_cio_load.safety.permit import grant
 from pytest_cio_load.safety.secrets import Secrets, keys_of
 from pytest_cio_load.staging.admission import Admission
-from pytest_cio_load.staging.sweep import sweep
+from pytest_cio_load.staging.sweep import Pace, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ class RealWorkspace:
         ledger: of the people made up here.
         permits: let requests through while the test runs.
         over: is told, at the end, how many requests were made and people made up.
+        apart: seconds between the two looks that must both find nobody left.
 
     Attributes:
         run: the run's id, which everyone made up carries as the attribute ``cio_load_run``.
@@ -46,8 +47,10 @@ class RealWorkspace:
         ledger: DurableLedger,
         permits: tuple[Permit, ...],
         over: Callable[[int, int], None],
+        *,
+        apart: float,
     ) -> None:
-        self._approved, self._permits, self._over = approved, permits, over
+        self._approved, self._permits, self._over, self._apart = approved, permits, over, apart
         self.run, self.ledger = header.run, ledger
         known = approved.credentials
         self.secrets = Secrets(keys_of(known.site_id, known.api_key, known.app_key), is_public=self._is_public)
@@ -84,7 +87,7 @@ class RealWorkspace:
         known, region = self._approved.credentials, self._approved.region
         with grant({(region.track_host, known.site_id), (region.app_host, known.app_key)}):
             try:
-                swept = await sweep(track, app, self.ledger, run=self.run)
+                swept = await sweep(track, app, self.ledger, run=self.run, pace=Pace(apart=self._apart))
             except SafetyError as error:
                 return self._unfinished(str(error))
         outcome = swept.as_values()

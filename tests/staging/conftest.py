@@ -33,7 +33,7 @@ WORKSPACES: dict[str, dict[str, Any]] = {
 
 PYTEST = (
     *("-m", "pytest", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"),
-    *("--disable-plugin-autoload", "-p", "cio_load", "-p", "asyncio", "-p", "xdist"),
+    *("--disable-plugin-autoload", "-p", "cio_load", "-p", "asyncio", "-p", "xdist", "--cio-cleanup-wait=500ms"),
 )
 """Without whatever else this machine has installed for pytest, which would cost each of many processes most of a second."""
 
@@ -193,7 +193,8 @@ class Stage:
         return self.start(folder, *PYTEST, f"--cio-target={STAGING}")
 
     def command(self, folder: Path, *arguments: str, **said: Any) -> Played:
-        """Run ``cio-load``."""
+        """Run ``cio-load``; a cleanup looks twice in quick succession."""
+        arguments = (*arguments, "--wait=500ms") if arguments[0] == "cleanup" else arguments
         return self.play(folder, "-c", "from pytest_cio_load.cli import main; raise SystemExit(main())", *arguments, **said)
 
     def settle(self, whose: str, person: str) -> None:

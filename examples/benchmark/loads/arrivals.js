@@ -3,7 +3,7 @@ import http from 'k6/http';
 import exec from 'k6/execution';
 
 const rate = Number(__ENV.BENCH_RATE);
-const users = Number(__ENV.BENCH_USERS);
+const users = Number(__ENV.BENCH_MOST_USERS);
 const base = `${__ENV.BENCH_URL}/api/v1/customers/person-`;
 const params = {
   headers: { 'content-type': 'application/json', authorization: 'Basic c2l0ZTprZXk=' },
@@ -20,7 +20,7 @@ export const options = {
       timeUnit: '1s',
       duration: `${__ENV.BENCH_SECONDS}s`,
       gracefulStop: '60s',
-      preAllocatedVUs: Number(__ENV.BENCH_FIRST_USERS),
+      preAllocatedVUs: Math.min(users, Number(__ENV.BENCH_USERS)),
       maxVUs: users,
     },
   },

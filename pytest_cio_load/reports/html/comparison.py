@@ -17,12 +17,21 @@ Comparison = dict[str, Any]
 _SIGNS = {"worse": ("✗", "broken"), "better": ("✓", "kept"), "same": ("✓", "kept")}
 
 
-def compared(comparisons: Sequence[Mapping[str, Any]]) -> str:
-    """The table of comparisons, and how to read it."""
+def compared(comparisons: Sequence[Mapping[str, Any]], said: Sequence[str] = ()) -> str:
+    """The table of comparisons, and how to read it; "" when there is nothing to tell.
+
+    Args:
+        comparisons: each a row.
+        said: of the baseline, in the run's document: which it is, or why there is none.
+    """
+    beginnings = tuple(f"{one.get('state')}: {_name(one)} " for one in comparisons)
+    told = element("ul", *(element("li", text(line)) for line in said if not line.startswith(beginnings)), class_="notes") if said else ""
+    if not comparisons:
+        return told
     names = ["metric", "state", "was", "now", "change", "interval", "tolerance", "why"]
     rows = [_row(one) for one in comparisons]
     says = "A change counts as worse only when the whole interval in which it may lie is beyond the tolerance."
-    return table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6)) + element("p", text(says), class_="quiet")
+    return told + table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6)) + element("p", text(says), class_="quiet")
 
 
 def of_test(comparisons: Sequence[Mapping[str, Any]], doc: Document, *, only: bool) -> list[Mapping[str, Any]]:
@@ -36,8 +45,11 @@ def baseline_of(comparisons: Sequence[Mapping[str, Any]]) -> Document | None:
     return next((one["baseline"] for one in comparisons if one.get("baseline")), None)
 
 
+def _name(one: Mapping[str, Any]) -> str:
+    return " ".join(str(part) for part in (one["metric"], one.get("aggregation")) if part)
+
+
 def _row(one: Mapping[str, Any]) -> list[str]:
-    name = " ".join(str(part) for part in (one["metric"], one.get("aggregation")) if part)
     unit = str(one.get("unit", "ms"))
     icon, colour = _SIGNS.get(str(one.get("state")), ("?", "inconclusive"))
     sign = element("span", icon, class_="sign", aria_hidden="true")
@@ -45,7 +57,7 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     low, high = one.get("low"), one.get("high")
     interval = "–" if low is None and high is None else f"{_change(low)} to {_change(high)}"
     return [
-        text(name),
+        text(_name(one)),
         state,
         text(_value(one.get("was"), unit)),
         text(_value(one.get("now"), unit)),

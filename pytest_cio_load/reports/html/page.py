@@ -113,7 +113,7 @@ def _section(doc: Document, number: int, comparisons: Sequence[Mapping[str, Any]
     """A run, whole."""
     name = f"run-{number}"
     parts = [
-        ("Compared with the baseline", compared(comparisons) if comparisons else ""),
+        ("Compared with the baseline", compared(comparisons, doc.get("baseline") or ())),
         ("Percentiles", curves(doc, name, baseline_of(comparisons))),
         ("Over time", over_the_run(doc, name)),
         ("Distribution", distribution(doc, name)),

@@ -1,11 +1,13 @@
-"""How response times are spread: the percentiles of response and service time as curves, and the samples as a histogram."""
+"""How times are spread: percentiles of response time, service time and a job's way through the queue as curves; and a histogram."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import isinf, sqrt
 from typing import TYPE_CHECKING
 
+from pytest_cio_load.metrics.measured import THOUSANDTHS
 from pytest_cio_load.reports.html.bounds import bounds_of
 from pytest_cio_load.reports.html.charts import Series, histogram, in_sight, percentiles
 from pytest_cio_load.reports.html.curves import NAMED, bins, places, quantiles, rarity, trend
@@ -17,47 +19,55 @@ if TYPE_CHECKING:
     from pytest_cio_load.metrics.measured import Trend
     from pytest_cio_load.reports.document import Document
     from pytest_cio_load.reports.html.bounds import Bound
-    from pytest_cio_load.reports.html.charts import Column
+    from pytest_cio_load.reports.html.charts import Column, Shape
 
 NOTICEABLE_GAP_MS = 10.0
 NOTICEABLE_SHARE = 0.1
 
 _P95 = Fraction(95)
+_CURVES: dict[str, tuple[str, str, Shape]] = {
+    "response": ("response time", "blue", "line"),
+    "service": ("service time", "orange", "dotted"),
+    "queue_latency": ("jobs: enqueued to accepted", "green", "line"),
+    "baseline": ("response time of the baseline", "purple", "dashed"),
+}
+_NOTHING = "Every response time is 0 ms: nothing that an iteration did took time on this clock."
 _TOLD = sorted({*NAMED, Fraction(75), _P95, Fraction("97.5")})
 
 
 def curves(doc: Document, name: str, baseline: Document | None = None) -> str:
-    """The percentile curves of a run, with the bounds on response time and, if there is one, the baseline's curve dashed.
+    """The percentile curves of a run, with the bounds on them and, if there is one, the baseline's curve dashed.
 
     Args:
         doc: the run's document.
         name: of the run on the page.
         baseline: the document it is compared with.
     """
-    found = {key: trend(doc, key) for key in ("response", "service")}
-    before = trend(baseline, "response") if baseline is not None else None
-    trends = {key: one for key, one in {**found, "baseline": before}.items() if one is not None}
+    found = {key: trend(doc, key) for key in _CURVES if key != "baseline"}
+    found["baseline"] = trend(baseline, "response") if baseline is not None else None
+    trends = {key: one for key, one in found.items() if one is not None}
     if "response" not in trends:
         return element("p", text("No response time was measured."))
+    highest = max(one.highest for one in trends.values()) / THOUSANDTHS
+    if not highest:
+        return element("p", text(_NOTHING))
     at = places(max(one.samples for one in trends.values()))
-    labels = {"response": ("response time", "blue", "line"), "service": ("service time", "orange", "dotted")}
-    labels["baseline"] = ("response time of the baseline", "purple", "dashed")
-    series = [Series(key, *labels[key][:2], "ms", quantiles(one, at), labels[key][2]) for key, one in trends.items()]  # type: ignore[arg-type]
-    bounds = bounds_of(doc, "response")
-    places_at: list[float | None] = [rarity(percentile) for percentile in at]
+    series = []
+    for key, one in trends.items():
+        label, colour, shape = _CURVES[key]
+        series.append(Series(key, label, colour, "ms", quantiles(one, at), shape))
+    bounds = [*bounds_of(doc, "response"), *(replace(one, text=f"queue_latency {one.text}") for one in bounds_of(doc, "queue_latency"))]
     spec = percentiles(series, rarity(at[-1]), bounds)
-    said = " ".join([_curve_says(trends["response"]), _gap_says(doc), *_out_of_sight(bounds, trends["response"].read("max", None, 0))])
-    shown = in_sight(bounds, max(one.read("max", None, 0) for one in trends.values()))
-    extra = {"bound red": "bound on response time"} if shown else {}
-    drawn = figure("Percentiles of response and service time", said, series, spec, places={"at": places_at}, extra=extra)
-    told = [f"{_percent(percentile)}" for percentile in at]
-    return group(f"{name}-curves", "Percentile", told, [drawn]) + _curve_table(trends, bounds)
+    said = " ".join(filter(None, [_curve_says(trends["response"]), _gap_says(doc), *_out_of_sight(bounds, highest)]))
+    extra = {"bound red": "bound"} if in_sight(bounds, highest) else {}
+    drawn = figure("Percentiles of times", said, series, spec, places={"at": [rarity(percentile) for percentile in at]}, extra=extra)
+    return group(f"{name}-curves", "Percentile", [_percent(percentile) for percentile in at], [drawn]) + _curve_table(trends, bounds)
 
 
 def distribution(doc: Document, name: str) -> str:
     """The histogram of a run's response times, on a log axis."""
     found = trend(doc, "response")
-    if found is None:
+    if found is None or not found.highest:
         return ""
     parts = bins(found)
     counts: list[float | None] = [part.count for part in parts]
@@ -65,7 +75,7 @@ def distribution(doc: Document, name: str) -> str:
     columns: dict[str, Column] = {
         "low": [part.low for part in parts],
         "high": [part.high for part in parts],
-        "at": [sqrt(part.low * part.high) for part in parts],
+        "at": [sqrt(part.low * part.high) for part in parts],  # halfway on a log axis
     }
     bounds = bounds_of(doc, "response")
     spec = histogram(parts[0].low, parts[-1].high, "blue", bounds)
@@ -109,7 +119,6 @@ def _out_of_sight(bounds: list[Bound], highest: float) -> list[str]:
 
 
 def _curve_table(trends: dict[str, Trend], bounds: list[Bound]) -> str:
-    stated = {bound.rarity for bound in bounds}
     samples = max(one.samples for one in trends.values())
     at = [one for one in _TOLD if rarity(one) <= max(samples, 10)]
     columns = {key: quantiles(one, at) for key, one in trends.items()}
@@ -119,7 +128,7 @@ def _curve_table(trends: dict[str, Trend], bounds: list[Bound]) -> str:
         rows.append([_percent(percentile), *(show(values[index], "ms") for values in columns.values()), text(promised)])
     last = ", ".join(bound.text for bound in bounds if isinf(bound.rarity))
     rows.append(["longest", *(show_ms(one.read("max", None, 0)) for one in trends.values()), text(last)])
-    names = ["percentile", *columns, *(["bound on response"] if stated else [])]
+    names = ["percentile", *(_CURVES[key][0] for key in columns), *(["bound"] if bounds else [])]
     shown = [row[: len(names)] for row in rows]
     return _folded("The curves' figures", table(names, shown, name="Percentiles", numbers=range(1, 1 + len(columns))))
 

@@ -104,6 +104,8 @@ def over_the_run(doc: Document, name: str) -> str:
     timeline = _checked(doc)
     if not timeline.get("due"):
         return element("p", text("This document holds no timeline: it is of an older release, or of several runs merged."))
+    if not any(timeline["due"]):
+        return element("p", text("No iteration fell due."))
     step, number = float(timeline["step"]), len(timeline["due"])
     marks = list(enumerate(sorted(timeline.get("marks", ()), key=lambda mark: float(mark["at"])), start=1))
     span = Span(

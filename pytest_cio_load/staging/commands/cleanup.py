@@ -18,9 +18,9 @@ import click
 
 from pytest_cio_load.errors import LedgerError, near_miss
 from pytest_cio_load.pipeline.commands.command import Said, argument, json_option, subcommand
-from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, SOME_FAILED, in_loop
+from pytest_cio_load.pipeline.commands.connecting import DONE, MISTAKE, SOME_FAILED, in_loop, reading
 from pytest_cio_load.staging_settings import ALLOW_FILE, LEDGERS
-from pytest_cio_load.units import show_count
+from pytest_cio_load.units import duration, show_count
 
 if TYPE_CHECKING:
     from pytest_cio_load.customerio.client import AppClient, Client
@@ -83,6 +83,13 @@ class Cleaned:
 @click.option("--folder", metavar="FOLDER", default=LEDGERS, help="Where the ledgers are")
 @click.option("--allow-file", metavar="FILE", default=ALLOW_FILE, help="The allow-list of workspaces that may get load")
 @click.option("--live", is_flag=True, help="Say that a real workspace is meant, as CIO_LOAD_LIVE=1 does")
+@click.option(
+    "--wait",
+    type=reading(duration, zero=False),
+    default="5s",
+    metavar="TIME",
+    help="Between the two looks that must both find nobody left",
+)
 @json_option
 def command(said: Said) -> int:
     """Delete the people that runs left in a real workspace.
@@ -99,8 +106,10 @@ def command(said: Said) -> int:
     if not due:
         print("[]" if said.json else f"nothing to clean up in {said.folder}")
         return DONE
+    from pytest_cio_load.staging.sweep import Pace
+
     cleaned = []
-    for each in clean_up(due, os.environ, Path(said.allow_file), live=said.live):
+    for each in clean_up(due, os.environ, Path(said.allow_file), live=said.live, pace=Pace(apart=said.wait)):
         cleaned.append(each)
         if not said.json:
             print(each.describe(), flush=True)

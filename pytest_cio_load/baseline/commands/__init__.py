@@ -1,0 +1,1 @@
+"""The commands for baselines: ``cio-load compare``, ``list`` and ``noise``."""

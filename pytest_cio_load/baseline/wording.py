@@ -1,0 +1,94 @@
+"""Why a comparison came out as it did, in one phrase, with what would make it tell more."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_cio_load.baseline.intervals import LEAST_FOR_MEAN, least_samples
+from pytest_cio_load.units import show_count, show_ms
+
+if TYPE_CHECKING:
+    from pytest_cio_load.baseline.comparison import State
+    from pytest_cio_load.baseline.figures import Figure
+    from pytest_cio_load.baseline.gate import Change
+    from pytest_cio_load.baseline.grammar import Gate
+
+_CLUSTERED = 1.5
+
+
+def why(
+    state: State,
+    change: Change,
+    tolerance: float,
+    figures: tuple[Figure, Figure],
+    gate: Gate,
+    *,
+    floor: float,
+    exact: bool,
+    confidence: float,
+) -> str:
+    """The phrase.
+
+    Args:
+        state: how it came out.
+        change, tolerance, floor: on the gate's scale; see `gate.Change`.
+        figures: the baseline's and the run's.
+        gate: what was compared.
+        exact: nothing is random between the two.
+        confidence: of the interval.
+    """
+    if exact:
+        return "virtual time and one seed: exact"
+    if state == "cannot tell":
+        return _remedy(change, tolerance, figures, gate, floor, confidence)
+    noise = f"noise is ±{_reach(change.worse - change.low, gate)}"
+    if floor and floor >= change.worse - change.low:
+        noise += ", as runs of the same code differ here"
+    if all(figure.worth is None for figure in figures):
+        return f"{noise}, if samples are independent: there is no timeline to see it by"
+    clustered = _clustering(figures)
+    return f"{noise}; samples come in clusters" if clustered >= _CLUSTERED else noise
+
+
+def _remedy(change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, floor: float, confidence: float) -> str:
+    reach = change.worse - change.low
+    allowed = f"the tolerance is {gate.tolerance}"
+    if floor >= reach and tolerance < reach:
+        return f"runs of the same code differ by ±{_reach(floor, gate)} here, {allowed}: raise it, or measure on a quieter machine"
+    samples = min(figure.samples for figure in figures)
+    needed = _needed(change, tolerance, figures, gate, confidence)
+    more = f"it takes about {show_count(needed)} samples in both runs, there are {show_count(samples)}" if needed > samples else ""
+    if math.isinf(reach):
+        return f"too few samples for an interval: {more}"
+    told = f"noise is ±{_reach(reach, gate)}, {allowed}"
+    if _clustering(figures) >= _CLUSTERED:
+        told += ", and samples come in clusters"
+    return f"{told}: {more}" if more else told
+
+
+def _needed(change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, confidence: float) -> int:
+    """About how many samples narrow the interval to the tolerance, in two significant digits, rounded up."""
+    samples = min(figure.samples for figure in figures)
+    reach = change.worse - change.low
+    if math.isinf(reach):
+        least = LEAST_FOR_MEAN if gate.percentile is None else least_samples(gate.percentile / 100, confidence)
+        # Twice, because the least gives an interval that ends at the greatest sample.
+        wanted = 2.0 * least * _clustering(figures)
+    else:
+        wanted = samples * (reach / tolerance) ** 2 if tolerance > 0 else math.inf
+    if not math.isfinite(wanted) or wanted > 1e12:
+        return 0
+    digits: int = 10 ** max(0, math.floor(math.log10(max(1.0, wanted))) - 1)
+    return math.ceil(wanted / digits) * digits
+
+
+def _clustering(figures: tuple[Figure, Figure]) -> float:
+    """How many samples of one run are worth one."""
+    return max((figure.samples / figure.worth for figure in figures if figure.worth), default=1.0)
+
+
+def _reach(reach: float, gate: Gate) -> str:
+    if gate.tolerance.share is None:
+        return show_ms(reach)
+    return f"{100 * math.expm1(min(reach, 50.0)):.2g}%"
