@@ -11,6 +11,7 @@ from pytest_cio_load.case import LET_THROUGH
 from pytest_cio_load.errors import ContractError, Problem, SafetyError
 from pytest_cio_load.load.clock import VirtualClock, WallClock, supports_virtual_time
 from pytest_cio_load.load.driver import Driver
+from pytest_cio_load.load.loops import loop_factory
 from pytest_cio_load.load.run import End
 from pytest_cio_load.load.schedule import Arrival
 from pytest_cio_load.load.threads import ThreadDriver
@@ -134,13 +135,23 @@ def _refuse_coroutine(case: Case, result: object) -> None:
         raise ContractError([Problem(case.item.name, "", f"a plain function, not one that returns a {type(result).__name__}", nearest)])
 
 
+def own_loop(case: Case) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop of an async test that no plugin runs; None: what is made by itself."""
+    return loop_factory(wall=case.drives and not wants_virtual(case))
+
+
+def wants_virtual(case: Case) -> bool:
+    """Whether time is to be skipped, on a loop that can: it was asked for, or nobody said and everything that is waited for is ours."""
+    if case.asked_clock is not None:
+        return case.asked_clock == "virtual"
+    ours = case.contract is not None and case.settings.target == "mock" and used_by(case.item.fixturenames)
+    return ours and (case.settings.queue.skips_time or not case.has_queue)
+
+
 def _choose_clock(case: Case, loop: asyncio.AbstractEventLoop) -> WallClock | VirtualClock:
-    asked = case.asked_clock
-    if asked == "virtual":
+    if case.asked_clock == "virtual":
         try:
             return VirtualClock(loop)
         except ValueError as error:
             raise ContractError([Problem("clock", "'virtual'", "asyncio's own event loop", str(error))]) from None
-    skips = asked is None and case.contract is not None and case.settings.target == "mock" and used_by(case.item.fixturenames)
-    skips = skips and (case.settings.queue.skips_time or not case.has_queue)
-    return VirtualClock(loop) if skips and supports_virtual_time(loop) else WallClock()
+    return VirtualClock(loop) if wants_virtual(case) and supports_virtual_time(loop) else WallClock()

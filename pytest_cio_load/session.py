@@ -15,7 +15,7 @@ import pytest
 
 from pytest_cio_load.case import LET_THROUGH, Case
 from pytest_cio_load.collecting import contract_of, runs_own_loop, settings_of
-from pytest_cio_load.driving import run_async, run_sync
+from pytest_cio_load.driving import own_loop, run_async, run_sync
 from pytest_cio_load.errors import CleanupFailed, ContractBroken, Inconclusive, SafetyError
 from pytest_cio_load.measurement import count_planned
 from pytest_cio_load.plans import as_values, planned
@@ -64,7 +64,7 @@ def conduct(item: pytest.Function, *, untold: list[Document]) -> Iterator[None]:
 
     def drive_alone(**arguments: Any) -> None:
         __tracebackhide__ = True
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=own_loop(case)) as runner:
             runner.run(run_async(case, body, arguments))
 
     def drive_sync(**arguments: Any) -> None:

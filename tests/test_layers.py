@@ -35,7 +35,10 @@ LAYERS = [
 """From the top down: a module imports from layers below its own, or from its own folder."""
 
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-KNOW_PYTEST = {"plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings", "replays", "plans", "observing", "comparing", "reports/live"}
+KNOW_PYTEST = {
+    *("plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings"),
+    *("replays", "plans", "observing", "comparing", "reports/live"),
+}
 HTTP = {"httpx", "respx", "requests", "aiohttp", "pyreqwest", "urllib3", "http"}
 
 

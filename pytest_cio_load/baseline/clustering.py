@@ -2,7 +2,8 @@
 
 Latencies come in clusters: a slow second is slow for everybody in it. A binomial interval that takes them for independent is too narrow
 then. The timeline shows the clusters. Of each stretch of the run the samples above the quantile are counted; if these counts vary from
-stretch to stretch by more than chance would have it, each sample is worth that much less.
+stretch to stretch by more than chance would have it, each sample is worth that much less. A run without a slow second says nothing about
+how often there is one, so of two runs the clusters of the one that shows more of them count for both.
 
 It sees what changes within a run. What differs from one run to the next, such as a neighbour who is busy for all of it, only several runs
 can show: see `noise`.
@@ -24,30 +25,35 @@ STRETCHES = 20
 
 _KNOWN = (50, 95, 99)
 _NORMAL = 1_000_000  # degrees of freedom
+_JUST_BELOW = 1 - 1 / 200  # by more than a bucket is wide
 
 
-def independent_samples(timeline: Mapping[str, Any] | None, samples: int, value: float, least: float, confidence: float) -> int | None:
-    """What *samples* are worth for a quantile at *value*; None where there is no timeline to see it by.
+def inflation(timeline: Mapping[str, Any] | None, value: float, least: float, confidence: float) -> float | None:
+    """How many samples of a run are worth one, for a quantile at *value*: at least 1; None where there is no timeline to see it by.
 
     Args:
         timeline: a run document's.
-        samples: how many the figure rests on.
         value: the quantile, in ms.
         least: the least value of the run, in ms.
         confidence: of the interval that is made of it: how much the stretches vary is known only from the few there are.
     """
-    found = list(_stretches(timeline, value, least)) if timeline is not None else []
-    if len(found) < 2:
+    # Where many samples are equal to the quantile, it is those from it up that come together, and not those above it.
+    found = [] if timeline is None else [_varied(list(_stretches(timeline, at, least)), confidence) for at in (value, value * _JUST_BELOW)]
+    return max((each for each in found if each is not None), default=None)
+
+
+def _varied(stretches: Sequence[tuple[int, float]], confidence: float) -> float | None:
+    """By how much counts vary more than chance would have it."""
+    if len(stretches) < 2:
         return None
-    seen, above = (math.fsum(column) for column in zip(*found, strict=True))
+    seen, above = (math.fsum(column) for column in zip(*stretches, strict=True))
     share = above / seen
     if not 0 < share < 1:
-        return samples
-    varied = math.fsum((each_above - each_seen * share) ** 2 for each_seen, each_above in found) * len(found) / (len(found) - 1)
-    inflated = varied / (seen * share * (1 - share))
+        return 1.0
+    squares = math.fsum((each_above - each_seen * share) ** 2 for each_seen, each_above in stretches)
+    varied = squares * len(stretches) / (len(stretches) - 1) / (seen * share * (1 - share))
     # Student's quantile for the normal one, because the variance is an estimate.
-    inflated *= (student(confidence, max(4, len(found) - 1)) / student(confidence, _NORMAL)) ** 2
-    return max(1, math.floor(samples / max(1.0, inflated)))
+    return max(1.0, varied * (student(confidence, max(4, len(stretches) - 1)) / student(confidence, _NORMAL)) ** 2)
 
 
 def _stretches(timeline: Mapping[str, Any], value: float, least: float) -> Iterator[tuple[int, float]]:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.baseline import wording
 from pytest_cio_load.baseline.comparison import Comparison, State
-from pytest_cio_load.baseline.figures import Figure, figure_of
+from pytest_cio_load.baseline.figures import Figure, clustering_of, figure_of
 from pytest_cio_load.baseline.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ def _distance(low: float | None, high: float | None, share: bool) -> float:
 def _compare(
     was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, noise: Noise | None, exact: bool, confidence: float
 ) -> Comparison:
-    before, after = (figure_of(doc, gate, confidence, exact=exact) for doc in (was, now))
+    clustered = None if exact else clustering_of(was, now, gate, confidence)
+    before, after = (figure_of(doc, gate, confidence, clustered=clustered, exact=exact) for doc in (was, now))
     if before is None or after is None or after.inconclusive:
         return _untold(gate, before, after)
     share = gate.tolerance.share is not None

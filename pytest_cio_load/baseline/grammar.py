@@ -98,7 +98,7 @@ def read_gates(text: str, where: str, problems: Problems, metrics: Mapping[str, 
     for part in text.split(","):
         figure, colon, tolerance = part.strip().rpartition(":")
         if colon and figure:
-            _take(gates, where, part.strip(), (figure, tolerance), problems, metrics)
+            _take(gates, where, part.strip(), (figure.strip(), tolerance), problems, metrics)
         else:
             problems.add(where, show_value(part.strip()), _GATE, _repaired(part.strip()))
     return tuple(gates)

@@ -45,7 +45,7 @@ def why(
     noise = f"noise is ±{_reach(change.worse - change.low, gate)}"
     if floor and floor >= change.worse - change.low:
         noise += ", as runs of the same code differ here"
-    if all(figure.worth is None for figure in figures):
+    if figures[0].clustered is None:
         return f"{noise}, if samples are independent: there is no timeline to see it by"
     clustered = _clustering(figures)
     return f"{noise}; samples come in clusters" if clustered >= _CLUSTERED else noise
@@ -85,7 +85,7 @@ def _needed(change: Change, tolerance: float, figures: tuple[Figure, Figure], ga
 
 def _clustering(figures: tuple[Figure, Figure]) -> float:
     """How many samples of one run are worth one."""
-    return max((figure.samples / figure.worth for figure in figures if figure.worth), default=1.0)
+    return figures[0].clustered or 1.0
 
 
 def _reach(reach: float, gate: Gate) -> str:

@@ -220,10 +220,12 @@ def test_pace_is_the_limit_unless_told() -> None:
 
 
 def test_a_workspace_never_shows_its_key() -> None:
-    """Neither repr nor str."""
-    workspace = Workspace("site", SECRET)
-    assert SECRET not in repr(workspace) + str(workspace)
-    assert "site" in repr(workspace)
+    """Nor its site id: neither in repr nor in str."""
+    workspace = Workspace("a-site-id", SECRET)
+    shown = repr(workspace) + str(workspace)
+    assert SECRET not in shown
+    assert "a-site-id" not in shown
+    assert "limit=100.0" in shown
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_bodies_run_in_other_threads_than_the_caller(bench: Any) -> None:
 def test_no_more_run_at_once_than_allowed(bench: Any) -> None:
     """Fifty due at once on four slots: four threads, never a fifth, and all fifty are run in due order."""
     lock, running, most, threads, begun = threading.Lock(), 0, 0, set(), []
+    first_four = threading.Barrier(4)
 
     def body(arrival: Arrival) -> None:
         nonlocal running, most
@@ -86,7 +87,8 @@ def test_no_more_run_at_once_than_allowed(bench: Any) -> None:
             most = max(most, running)
             threads.add(threading.current_thread().name)
             begun.append(arrival.index)
-        time.sleep(0.001)
+        if arrival.index < 4:
+            first_four.wait(LONG)
         with lock:
             running -= 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+QUIET = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
 SUITE = """
 import pytest
 
@@ -20,7 +21,7 @@ async def test_refused(cio, cio_fake):
 def test_locals_of_our_frames_are_not_shown(pytester: pytest.Pytester, style: str, how: list[str]) -> None:
     """However much of a traceback is asked for; the author's own frames are shown as ever."""
     pytester.makepyfile(SUITE)
-    result = pytester.runpytest(f"--tb={style}", *how, "--junitxml=junit.xml", "-p", "no:cacheprovider")
+    result = pytester.runpytest(*QUIET, f"--tb={style}", *how, "--junitxml=junit.xml")
     result.assert_outcomes(failed=1)
     told = result.stdout.str() + (pytester.path / "junit.xml").read_text(encoding="utf-8")
     assert "identify" in told
@@ -33,5 +34,5 @@ def test_locals_of_our_frames_are_not_shown(pytester: pytest.Pytester, style: st
 def test_the_twin_shows_the_locals_of_others(pytester: pytest.Pytester) -> None:
     """Of a test that reaches no real workspace, the author's own are theirs to see."""
     pytester.makepyfile(SUITE.replace("    cio_fake", "    mine = 'my-own-local'\n    cio_fake", 1))
-    result = pytester.runpytest("--showlocals", "-p", "no:cacheprovider")
+    result = pytester.runpytest(*QUIET, "--showlocals")
     assert "mine       = 'my-own-local'" in result.stdout.str()

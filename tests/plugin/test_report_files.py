@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+QUIET = ("-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function")
 SUITE = """
 import pytest
 
@@ -24,7 +25,8 @@ KINDS = {"json": '"schema"', "html": "<!doctype html>", "markdown": "cio-load", 
 def test_every_format(pytester: pytest.Pytester) -> None:
     """All of one session, and nothing half-written beside them."""
     pytester.makepyfile(SUITE)
-    result = pytester.runpytest(*(f"--cio-{kind}=out/runs.{kind}" for kind in KINDS))
+    # In a process of its own: what draws can be imported once in a process, and pytester would have it imported again.
+    result = pytester.runpytest_subprocess(*QUIET, *(f"--cio-{kind}=out/runs.{kind}" for kind in KINDS))
     result.assert_outcomes(passed=1, failed=1)
     assert {path.name for path in Path("out").iterdir()} == {f"runs.{kind}" for kind in KINDS}
     for kind, holds in KINDS.items():
@@ -35,7 +37,7 @@ def test_one_that_cannot_be_written(pytester: pytest.Pytester) -> None:
     """Got, expected, and the nearest place; the others are there, and the session ends with an error."""
     pytester.makepyfile(SUITE.partition("@pytest.mark.cio_load(rate=20, duration=2, p95=5)")[0])
     Path("folder.csv").mkdir()
-    result = pytester.runpytest("--cio-csv=folder.csv", "--cio-markdown=runs.md")
+    result = pytester.runpytest(*QUIET, "--cio-csv=folder.csv", "--cio-markdown=runs.md")
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["--cio-csv='folder.csv': got *, expected a file that can be written, such as 'runs.csv'"])
@@ -48,12 +50,12 @@ def test_where_github_runs_the_tests(pytester: pytest.Pytester, monkeypatch: pyt
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(pytester.path))
-    result = pytester.runpytest()
+    result = pytester.runpytest(*QUIET)
     result.stdout.re_match_lines([r"::error file=test_it\.py,line=7,.*::"])
     assert "test&#95;broken" in Path("summary.md").read_text(encoding="utf-8")
     monkeypatch.delenv("GITHUB_ACTIONS")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
-    result = pytester.runpytest()
+    result = pytester.runpytest(*QUIET)
     result.stdout.no_fnmatch_line("*::error*")
 
 
@@ -73,7 +75,7 @@ def test_faults_are_on_the_timeline(pytester: pytest.Pytester) -> None:
             cio_fake.at("2s").fail(503, ratio=0.1, lasting="500ms")
         """
     )
-    pytester.runpytest("--cio-json=runs.json").assert_outcomes(passed=1)
+    pytester.runpytest(*QUIET, "--cio-json=runs.json").assert_outcomes(passed=1)
     (run,) = json.loads(Path("runs.json").read_text(encoding="utf-8"))["runs"]
     marks = [(mark["at"], mark["text"]) for mark in run["timeline"]["marks"] if mark["kind"] == "fault"]
     assert [at for at, _ in marks] == [1.0, 2.0]
@@ -103,7 +105,7 @@ def test_a_run_is_seen_through_prometheus_while_it_goes_on(pytester: pytest.Pyte
             return where(request.config)
         """
     )
-    result = pytester.runpytest_subprocess("--cio-prometheus=0")
+    result = pytester.runpytest_subprocess(*QUIET, "--cio-prometheus=0")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["cio-load: *observed at http://127.0.0.1:*"])
 
@@ -111,6 +113,6 @@ def test_a_run_is_seen_through_prometheus_while_it_goes_on(pytester: pytest.Pyte
 @pytest.mark.parametrize("port", ["x", "70000", ""])
 def test_a_port_that_is_none(pytester: pytest.Pytester, port: str) -> None:
     """Is a usage error, before anything runs."""
-    result = pytester.runpytest(f"--cio-prometheus={port}")
+    result = pytester.runpytest(*QUIET, f"--cio-prometheus={port}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*expected a port of 127.0.0.1*"])

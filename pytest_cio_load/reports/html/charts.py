@@ -91,7 +91,8 @@ def over_time(series: Sequence[Series], span: Span, bounds: Sequence[Bound] = ()
     """
     values = [value for one in series for value in one.values if value is not None]
     seen = in_sight(bounds, max(values, default=0))
-    ends = [min(values), max([*values, *(bound.ms for bound in seen)])] if logarithmic and values and min(values) > 0 else []
+    all_values = [*values, *(bound.ms for bound in seen)]
+    ends = [min(all_values), max(all_values)] if logarithmic and values and min(all_values) > 0 else []
     ticks = _times(span.end)
     names = {f"{tick:g}": show_duration(Fraction(str(tick))) if tick else "0" for tick in ticks}
     x = _axis("at", [0, span.end], ticks, f"({names!r})[datum.value]")
@@ -114,35 +115,34 @@ def percentiles(series: Sequence[Series], last: float, bounds: Sequence[Bound] =
     x = _axis("at", [1, last], ticks, f"({names!r})[datum.value]", logarithmic=True)
     y = _value_axis("ms")
     highest = max((value for one in series for value in one.values if value is not None), default=0)
-    shown = [{"y": each.ms, "x": min(each.rarity, last), "from": 1, "text": each.text} for each in in_sight(bounds, highest)]
+    seen = in_sight(bounds, highest)
+    shown = [{"y": each.ms, "x": min(each.rarity, last), "from": 1, "text": each.text} for each in seen]
     placed = {"field": "x", "type": "quantitative"}
     limit = {"y": {"field": "y", "type": "quantitative"}}
     layers = [layer for one in series for layer in _drawn(one, x, y)]
     if shown:
         rule = _mark("rule", stroke="red", strokeDash=[6, 4], strokeWidth=1.5)
-        words = _mark("text", fill="red", align="right", baseline="bottom", dy=-5, fontSize=12)
         ending = _mark("point", fill="red", stroke="red", shape="triangle-down", size=70, opacity=1, yOffset=-4)
         values = {"values": shown}
         layers.append({"data": values, "mark": rule, "encoding": limit | {"x": {**placed, "field": "from"}, "x2": {"field": "x"}}})
         layers.append({"data": values, "mark": ending, "encoding": limit | {"x": placed}})
-        layers.append({"data": values, "mark": words, "encoding": limit | {"x": placed, "text": {"field": "text"}}})
+        layers += _named(shown, limit | {"x": placed}, [1, last], baseline="bottom", dy=-5)
     return _spec([*layers, _cursor(x)], height=260)
 
 
 def histogram(low: float, high: float, colour: str, bounds: Sequence[Bound] = ()) -> Spec:
     """Bars between the columns "low" and "high" as tall as "count", on a log axis from *low* to *high* ms."""
     shown = [each for each in in_sight(bounds, high) if each.ms > 0]
-    ends = [min([low, *(each.ms for each in shown)]), max([high, *(each.ms for each in shown)]) * (1.1 if shown else 1)]
+    ends = [min([low, *(each.ms / 1.1 for each in shown)]), max([high, *(each.ms for each in shown)]) * (1.1 if shown else 1)]
     x = _axis("low", ends, _decades(*ends), _MS, logarithmic=True)
     y = _value_axis("")
     bar = {"x": x, "x2": {"field": "high"}, "y": y | {"field": "count"}, "y2": {"datum": 0}}
     layers: list[Spec] = [{"mark": _mark("bar", fill=colour, binSpacing=1), "encoding": bar}]
     if shown:
-        values = {"values": [{"x": each.ms, "text": each.text} for each in shown]}
+        values: Spec = {"values": [{"x": each.ms, "text": each.text} for each in shown]}
         placed = {"x": {"field": "x", "type": "quantitative"}}
         layers.append({"data": values, "mark": _mark("rule", stroke="red", strokeDash=[6, 4], strokeWidth=1.5), "encoding": placed})
-        words = _mark("text", fill="red", align="right", baseline="top", dx=-4, fontSize=12, y=2)
-        layers.append({"data": values, "mark": words, "encoding": placed | {"text": {"field": "text"}}})
+        layers += _named(values["values"], placed, ends, baseline="top", y=2)
     return _spec([*layers, _cursor(x | {"field": "at"})], height=180)
 
 
@@ -220,6 +220,18 @@ def _across(bounds: Sequence[Bound], y: Spec) -> list[Spec]:
         {"data": values, "mark": _mark("rule", stroke="red", strokeDash=[6, 4], strokeWidth=1.5), "encoding": placed},
         {"data": values, "mark": words, "encoding": placed | {"text": {"field": "text"}}},
     ]
+
+
+def _named(values: Sequence[Spec], placed: Spec, ends: Sequence[float], **how: Any) -> list[Spec]:
+    """The texts of bounds at their "x" on a log axis, each on the side where there is room."""
+    middle = (ends[0] * ends[-1]) ** 0.5
+    layers = []
+    for align, dx in (("left", 4), ("right", -4)):
+        here = [value for value in values if (value["x"] < middle) == (align == "left")]
+        if here:
+            words = _mark("text", fill="red", align=align, dx=dx, fontSize=12, **how)
+            layers.append({"data": {"values": here}, "mark": words, "encoding": placed | {"text": {"field": "text"}}})
+    return layers
 
 
 def _warmup(span: Span) -> list[Spec]:

@@ -195,3 +195,17 @@ def test_a_missing_library_is_a_clear_error(full: Any, monkeypatch: pytest.Monke
     said = r"draws with vl-convert-python: got none .*; expected .*; try pip install 'pytest-cio-load\[html\]'"
     with pytest.raises(RuntimeError, match=said):
         render([full()])
+
+
+def test_a_bound_below_everything_measured_is_on_the_axis() -> None:
+    """Where it was broken from the beginning to the end."""
+    spec = over_time([Series("a", "a", "blue", "ms", [2000.0, 9000.0, 3000.0])], SPAN, [Bound("p(95)<500", 500.0, 20.0)], logarithmic=True)
+    low, high = spec["layer"][1]["encoding"]["y"]["scale"]["domain"]
+    assert low < 500 < 9000 < high
+
+
+@pytest.mark.parametrize(("ms", "side"), [(12.0, "left"), (900.0, "right")])
+def test_the_name_of_a_bound_stands_where_there_is_room(ms: float, side: str) -> None:
+    """Not across the axis."""
+    spec = histogram(10.0, 1000.0, "blue", [Bound("max<x", ms, 20.0)])
+    assert [layer["mark"]["align"] for layer in spec["layer"] if layer["mark"]["type"] == "text"] == [side]

@@ -43,7 +43,8 @@ def crowded(full: Any) -> Any:
     doc["failures"][0]["samples"] = [{"index": 1, "due": 0.1, "ended": 0.2, "message": "m", "trace": "", "call": call}]
     doc["reasons"] = [{"what": "w", "remedy": "r"}]
     doc["timeline"]["marks"] = [{"at": 1.0, "kind": "fault", "text": NASTY}]
-    return doc | {"notes": [NASTY], "workspace": dict.fromkeys(("name", "environment_id", "region", "run", NASTY), NASTY), "baseline": [NASTY]}
+    workspace = dict.fromkeys(("name", "environment_id", "region", "run", NASTY), NASTY)
+    return doc | {"notes": [NASTY], "workspace": workspace, "baseline": [NASTY]}
 
 
 def test_a_page_full_of_markup_has_none_of_it(crowded: Any, page: Any) -> None:
