@@ -36,7 +36,7 @@ _SETTINGS = {
     "workspace_limit": "Requests per second that the workspace declares as its budget (default: 100)",
     "over_budget": "What the mock does over its budget: accept (default), reject, throttle or drop",
     "region": "The account's region: us (default) or eu",
-    "wire": "What carries requests to a server: auto (default), pyreqwest, aiohttp or httpx",
+    "wire": "What carries requests to a server: auto (default), direct, pyreqwest, aiohttp or httpx",
     "timeout": "How long one request may wait for its answer (default: 10s)",
     "queue_engine": "What keeps the jobs of cio_queue: memory (default), embedded, or the URL of a Redis or Kafka on loopback",
     "allow_file": "Staging workspaces that may be loaded, as hashes (default: .cio-load/allow.json; see cio-load allow)",
@@ -79,6 +79,8 @@ def add_options(parser: pytest.Parser) -> None:
     for name, text in _SETTINGS.items():
         group.addoption(f"--cio-{name.replace('_', '-')}", dest=f"cio_{name}", metavar=name.split("_")[-1].upper(), help=text)
         parser.addini(f"cio_{name}", text, default="")
+    group.addoption("--cio-http2", action="store_true", help="Use HTTP/2 where the server offers it (wires pyreqwest and httpx)")
+    parser.addini("cio_http2", "Use HTTP/2 where the server offers it", type="bool", default=False)
     group.addoption("--cio-live", action="store_true", help="Opt in to a staging workspace, as CIO_LOAD_LIVE=1 does")
     parser.addini("cio_block_network", "Nothing in the whole test process may reach *.customer.io", type="bool", default=False)
     group.addoption("--cio-plan", metavar="FILE", help="Make no load: run each marked test once, on the mock, and write its plan to FILE")

@@ -24,7 +24,7 @@ SITE_ID, API_KEY = "cio-load-site-id", "cio-load-api-key"
 MODES = ("load", "once", "skip")
 CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
-WIRES = ("auto", "pyreqwest", "aiohttp", "httpx")
+WIRES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
 _OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire", "queue_engine")
 WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces", "processing_lag")
@@ -46,6 +46,7 @@ class Settings:
         region: "us" or "eu".
         timeout: seconds that one request may wait for its answer.
         wire: the engine that requests to a server travel by.
+        http2: whether they use HTTP/2 where the server offers it.
         workspaces: how many of them share the people, each with this budget.
         processing_lag: how long until the fake's App API shows a change, as text or seconds.
         queue: the pipeline that ``cio_queue`` stands for.
@@ -63,6 +64,7 @@ class Settings:
     region: str = "us"
     timeout: float = 10.0
     wire: str = "auto"
+    http2: bool = False
     workspaces: int = 1
     processing_lag: str | float = 0
     queue: QueueSettings = DEFAULT_PIPELINE
@@ -122,6 +124,7 @@ def read_settings(
         region=_one_of("cio_region", said["region"], REGIONS, problems) or "us",
         timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
         wire=_one_of("cio_wire", said["wire"], WIRES, problems) or "auto",
+        http2=bool(config.getoption("cio_http2") or config.getini("cio_http2")),
         queue=read_queue(queue or {}, str(said["queue_engine"] or ""), problems),
         staging=read_staging(
             lambda name: _said(config, name),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import time
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.customerio.http1 import AnyCase
@@ -53,6 +56,12 @@ class _Pyreqwest:
         return asked.build()
 
 
+@cache
+def _end_in_order() -> None:
+    """Give pyreqwest's threads a moment at the end of the process: one that is still at work then brings it down (0.15)."""
+    atexit.register(time.sleep, 0.01)
+
+
 class PyreqwestWire(_Pyreqwest):
     """Requests over pyreqwest from a coroutine. Arguments as of `HttpxWire`; it has nothing to tell an observer.
 
@@ -63,6 +72,7 @@ class PyreqwestWire(_Pyreqwest):
         from pyreqwest.client import ClientBuilder
 
         super().__init__(workspace, timeout, http2)
+        _end_in_order()
         self._client = self._built(ClientBuilder(), connections)
         self._for_dots: HttpxWire | None = None
 

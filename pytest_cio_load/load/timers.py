@@ -128,8 +128,10 @@ class ThreadAlarm:
         while self._is_set.acquire() and self._is_open:
             while self._is_open and (left := self._due - self._now()) > 0:
                 time.sleep(min(left / MICROSECONDS, NAP))
-            with suppress(RuntimeError):  # the loop was closed meanwhile
+            try:
                 self._loop.call_soon_threadsafe(self._rung)
+            except RuntimeError:  # the loop was closed meanwhile
+                return
 
     def _rung(self) -> None:
         if self._is_open:

@@ -40,7 +40,7 @@ class Wires:
         from pytest_cio_load.customerio.engines import make_wire
 
         if not self._in_process:
-            return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
+            return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
         from pytest_cio_load.fake.doors import async_door
 
         sleep = _no_sleep if unhurried else asyncio.sleep
@@ -52,7 +52,7 @@ class Wires:
         from pytest_cio_load.customerio.engines import make_sync_wire
 
         if not self._in_process:
-            return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried))
+            return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}

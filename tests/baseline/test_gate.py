@@ -147,6 +147,15 @@ def test_bursts_are_no_regression(documents: Any) -> None:
     assert "samples come in clusters" in told.why
 
 
+def test_a_quiet_baseline_does_not_vouch_for_a_loud_run(documents: Any) -> None:
+    """It shows no clusters because it happened to have none; the run does, and they count for both."""
+    was, rng = documents.lognormal(1), Random(2)
+    values = [20 * rng.lognormvariate(0, 0.2) + (rng.expovariate(1 / 15) if 300 <= at % 800 < 350 else 0.0) for at in range(1600)]
+    found, back = one(was, documents.of(values)), one(documents.of(values), was)
+    assert found.change == pytest.approx(0.15, abs=0.1)
+    assert found.state == back.state == "cannot tell"
+
+
 def test_the_interval_covers_the_change(documents: Any) -> None:
     """In about 95 % of pairs."""
     hit = 0

@@ -42,7 +42,7 @@ def stepped(rng: Random, share: float) -> float:
         (5, P50, (None, None)),
         (6, P50, (1, 6)),
         (71, P95, (63, None)),
-        (72, P95, (63, 72)),
+        (72, P95, (64, 72)),
         (1, P95, (None, None)),
         (0, P95, (None, None)),
     ],

@@ -1,0 +1,51 @@
+"""Whose event loop a load runs on, where nobody else has made one."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_cio_load.load import loops
+from pytest_cio_load.load.loops import loop_factory
+
+
+def test_in_virtual_time_it_is_asyncios_own() -> None:
+    """Made as it always is."""
+    assert loop_factory(wall=False) is None
+
+
+def test_on_the_wall_clock_it_is_uvloops_where_it_is_installed() -> None:
+    """The faster one."""
+    uvloop = pytest.importorskip("uvloop")
+    assert loop_factory(wall=True) is uvloop.new_event_loop
+
+
+def test_without_uvloop_it_is_asyncios_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra, and nothing is said about it."""
+    monkeypatch.setattr(loops, "find_spec", lambda _: None)
+    assert loop_factory(wall=True) is None
+
+
+@pytest.fixture
+def policy_of_their_own() -> Iterator[None]:
+    """One that somebody has set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        before: Any = asyncio.get_event_loop_policy()
+
+        class Policy(type(before)):  # type: ignore[misc]
+            """Theirs."""
+
+        asyncio.set_event_loop_policy(Policy())
+        yield
+        asyncio.set_event_loop_policy(before)
+
+
+@pytest.mark.usefixtures("policy_of_their_own")
+def test_who_has_set_a_policy_has_chosen() -> None:
+    """It makes the loop, as it did before."""
+    assert loop_factory(wall=True) is None
