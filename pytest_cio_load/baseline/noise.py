@@ -118,7 +118,7 @@ class Noise:
             for each in plain["spreads"]
         )
         if isinstance(plain["runs"], bool) or not isinstance(plain["runs"], int) or plain["runs"] < LEAST_RUNS:
-            raise ValueError(f"runs: {plain['runs']!r}")
+            raise ValueError(f"runs: got {plain['runs']!r}; expected at least {LEAST_RUNS}; measure it again")
         return cls(str(plain["test"]), plain["runs"], spreads)
 
 

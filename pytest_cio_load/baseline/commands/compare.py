@@ -36,8 +36,8 @@ GATES = "p50:10%,p95:10%,p99:10%,mean:10%,rate:1%"
 def command(said: Said) -> int:
     """Compare two documents, test by test.
 
-    Worse is what got worse by more than was let pass, and by more than noise. Runs of another machine, clock or load are compared too, since
-    they were named, and what differs is said first.
+    Worse is what got worse by more than was let pass, and by more than noise. Runs of another machine, clock or load are compared too,
+    since they were named, and what differs is said first.
     """
     problems = Problems()
     gates = read_gates(said.gates, "--fail", problems)

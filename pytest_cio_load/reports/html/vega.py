@@ -19,8 +19,8 @@ def library() -> str:
         from vl_convert import javascript_bundle
     except ImportError as error:
         why = "it is not installed" if isinstance(error, ModuleNotFoundError) else str(error)
-        msg = f"the HTML report draws with vl-convert-python: got none ({why}); expected it beside pytest-cio-load; "
-        raise RuntimeError(f"{msg}try pip install 'pytest-cio-load[html]'") from None
+        got = f"the HTML report draws with vl-convert-python: got none ({why})"
+        raise RuntimeError(f"{got}; expected it beside pytest-cio-load; try pip install 'pytest-cio-load[html]'") from None
     return embeddable(javascript_bundle(_SNIPPET))
 
 
