@@ -33,7 +33,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pytest_cio_load.baseline.gate import compare
+from pytest_cio_load.baseline.figures import Figure, figure_of
+from pytest_cio_load.baseline.gate import CONFIDENCE, compare
 from pytest_cio_load.baseline.grammar import Gate, read_gates
 from pytest_cio_load.baseline.noise import Noise, measure
 from pytest_cio_load.contract.contract import build
@@ -168,11 +169,17 @@ def judged(pairs: Pairs, gates: Sequence[Gate], noise: Noise | None) -> list[Tal
     for was, now in pairs:
         for tally, gate, told in zip(tallies, gates, compare(was, now, gates, noise=noise), strict=True):
             tally.ours[told.state] += 1
-            allowed = gate.tolerance.share
-            assert allowed is not None
-            assert told.change is not None
-            tally.naive += (-told.change if gate.is_rate else told.change) > allowed
+            tally.naive += beyond(gate, *(figure_of(doc, gate, CONFIDENCE) for doc in (was, now)))
     return tallies
+
+
+def beyond(gate: Gate, was: Figure | None, now: Figure | None) -> bool:
+    """What a gate says that only looks at two figures."""
+    if was is None or now is None:
+        return False
+    more = (was.estimate.value - now.estimate.value) * (1 if gate.is_rate else -1)
+    allowed = gate.tolerance.ms if gate.tolerance.share is None else float(gate.tolerance.share) * was.estimate.value
+    return more > allowed
 
 
 def tell(title: str, same: Pairs, slower: Pairs, gates: Sequence[Gate], noise: Noise | None) -> tuple[float, float]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.safety.secrets import Secrets
     from pytest_cio_load.settings import Settings
     from pytest_cio_load.staging.canary import Canary
+    from pytest_cio_load.staging.sightings import Sightings
     from pytest_cio_load.staging.visit import Visit
     from pytest_cio_load.staging.workspace import RealWorkspace
     from pytest_cio_load.targets.queue import QueueUnderTest
@@ -91,10 +92,10 @@ class Case:
         """The real workspace, for this test. Raises GuardRefused, LedgerError."""
         from pytest_cio_load.staging.visit import Visit
 
-        stash, session = self.item.config.stash, self.item.session
+        stash, items, mode = self.item.config.stash, self.item.session.items, self.settings.mode
         if VISIT not in stash:
-            stash[VISIT] = Visit(self.settings.staging, load_on_staging(session.items, self.item, driven=self.drives))
-        return stash[VISIT].workspace(test=self.item.nodeid)
+            stash[VISIT] = Visit(self.settings.staging, load_on_staging(items, self.item, mode=mode))
+        return stash[VISIT].workspace(test=self.item.nodeid, plan=load_on_staging([], self.item, mode=mode))
 
     @cached_property
     def queue(self) -> QueueUnderTest:
@@ -102,6 +103,12 @@ class Case:
         from pytest_cio_load.targets.queue import QueueUnderTest
 
         return QueueUnderTest(self.settings.queue, self.target, seed=self.seed, on_call=self._on_call)
+
+    @property
+    def cleanup_failed(self) -> str:
+        """Why made-up people may be left in a real workspace, whatever else became of the test; "" when nobody is."""
+        cleanup = self.target.cleanup if self.has_target else {}
+        return cleanup_text(cleanup) if failed_cleanup(cleanup) else ""
 
     @property
     def secrets(self) -> Secrets | None:
@@ -114,7 +121,7 @@ class Case:
         Raises:
             ContractError: it is no target, or none that virtual time can reach.
         """
-        if target != self.settings.target:
+        if target != self.settings.target and not self.item.config.getoption("cio_plan"):
             problem = problem_with(target) or problem_with_clock(self.asked_clock, target)
             if problem is not None:
                 raise ContractError([problem])
@@ -176,6 +183,13 @@ class Case:
         patience = max([PATIENCE, *(bound * 1.5 for bound in bounds)])
         return self.target.canary(warmup=float(self.contract.warmup), patience=patience)
 
+    def saw(self, sightings: Sightings) -> None:
+        """Record what came of watching, and how long the cleaning up has to wait for what is under way."""
+        assert self.measurement is not None
+        self.measurement.saw(sightings)
+        if self.target.real is not None:
+            self.target.real.lag = max(sightings.lags, default=0) / 1_000_000
+
     @property
     def has_queue(self) -> bool:
         """Whether a fixture asked for the queue."""
@@ -233,8 +247,8 @@ class Case:
         """
         cleanup = self.target.cleanup if self.has_target else {}
         if ending is None:
-            if failed_cleanup(cleanup):
-                raise CleanupFailed(cleanup_text(cleanup))
+            if self.cleanup_failed:
+                raise CleanupFailed(self.cleanup_failed)
             return
         assert self.measurement is not None
         delivery = self.target.delivery() if self.has_target else {}

@@ -70,7 +70,7 @@ async def _drive(case: Case, iterate: Callable[[Arrival], Awaitable[None]], cloc
             if case.has_queue:
                 await _drain(case, ending)
             if watch is not None and ending.end is End.COMPLETE:
-                case.measurement.saw(await watch.finish())
+                case.saw(await watch.finish())
         finally:
             if watch is not None:
                 await watch.aclose()
@@ -119,7 +119,7 @@ def _drive_threads(case: Case, iterate: Callable[[Arrival], None], clock: WallCl
                 watch.start()
             ending = ThreadDriver(load, iterate, case.sink, clock).run()
             if watch is not None and ending.end is End.COMPLETE:
-                case.measurement.saw(watch.finish())
+                case.saw(watch.finish())
         finally:
             if watch is not None:
                 watch.close()

@@ -55,11 +55,11 @@ def seed_of(item: pytest.Function, contract: Contract | None, settings: Settings
     return next(seed for seed in (asked, settings.seed, crc32(item.nodeid.encode())) if seed is not None)
 
 
-def planned(item: pytest.Function) -> Planned:
-    """What a test will do when it is driven; one that has no contract runs once."""
+def planned(item: pytest.Function, *, driven: bool = True) -> Planned:
+    """What a test will do when it is *driven*; one that is not, or has no contract, runs once."""
     contract, settings = contract_of(item), settings_of(item)
     people = "cio_load" in item.fixturenames
-    if contract is None:
+    if contract is None or not driven:
         return Planned(item.nodeid, "once", 1, 1.0, 0.0, int(people), True, ())
     number = count_planned(contract, seed_of(item, contract, settings))
     return Planned(
@@ -74,21 +74,19 @@ def planned(item: pytest.Function) -> Planned:
     )
 
 
-def load_on_staging(items: Iterable[pytest.Item], asking: pytest.Item, *, driven: bool) -> Plan:
-    """What all tests together do to a staging workspace: the highest rate, and calls, people and seconds in all.
+def load_on_staging(items: Iterable[pytest.Item], asking: pytest.Function, *, mode: str) -> Plan:
+    """What tests together do to a staging workspace: the highest rate, and calls, people and seconds in all.
 
     Args:
-        items: of the session.
-        asking: the first of them that a fixture has aimed there; a fixture may do so as late as now.
-        driven: whether marked tests are driven; otherwise each runs once.
+        items: of the session; those that are not aimed there are left out.
+        asking: one that is, also when a fixture says so as late as now.
+        mode: "load", in which those with a contract are driven; otherwise each runs once.
     """
-    functions = [item for item in items if isinstance(item, pytest.Function)]
-    aimed = [item for item in functions if item is asking or (_is_ours(item) and settings_of(item).target == STAGING)]
-    plans = [planned(item) for item in aimed]
-    if not driven:
-        return Plan(rate=1.0, calls=len(plans), people=len(plans), seconds=0.0)
+    functions = [item for item in items if isinstance(item, pytest.Function) and item is not asking]
+    aimed = [asking, *(item for item in functions if _is_ours(item) and settings_of(item).target == STAGING)]
+    plans = [planned(item, driven=mode == "load") for item in aimed]
     return Plan(
-        rate=max((plan.rate for plan in plans), default=0.0),
+        rate=max(plan.rate for plan in plans),
         calls=sum(plan.iterations for plan in plans),
         people=sum(plan.people for plan in plans),
         seconds=sum(plan.seconds for plan in plans),

@@ -6,6 +6,7 @@ each hook asks a cheap question first, and only a run that has a marked test, or
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_cio_load.fixtures import cio, cio_app, cio_batch, cio_fake, cio_load
 from pytest_cio_load.options import MARKERS, REPORTS, add_options
 
 if TYPE_CHECKING:
+    import warnings
     from collections.abc import Generator
 
 __all__ = ["cio", "cio_app", "cio_batch", "cio_fake", "cio_load", "cio_queue", "cio_scale", "cio_sync", "cio_target"]
@@ -72,7 +74,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    return item.get_closest_marker(MARK) is not None or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    marked = item.get_closest_marker(MARK) is not None or not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    return marked or hasattr(item, "cio_load_case")  # a fixture of ours that was asked for as late as in the body
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -196,6 +199,17 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         report.longrepr = cast("Any", Telling(document))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    """Hide in warnings, too, what was sent to a real workspace."""
+    secrets = sys.modules.get("pytest_cio_load.safety.secrets")
+    if secrets is not None:
+        said = str(warning_message.message)
+        hidden = secrets.hide_all(said)
+        if hidden != said:
+            warning_message.message = warning_message.category(hidden)
+
+
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """An inconclusive run is an error, not a failure: it says nothing about the target."""
     document = getattr(report, MARK, None)
@@ -236,6 +250,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from pytest_cio_load.plans import write_plan
 
         write_plan(config, [report for reports in reporter.stats.values() for report in reports])
+    if left := _left_behind(config, reporter):
+        for line in left:
+            reporter.ensure_newline()
+            reporter.write_line(line, red=True)
+        if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
     documents = [*_documents(reporter), *config.stash.get(UNTOLD, [])]
     wanted = {kind: path for kind in REPORTS if (path := config.getoption(f"cio_{kind.replace('-', '_')}"))}
     if not wanted and not documents:
@@ -248,3 +268,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         reporter.write_line(line, red=line in told)
     if told:  # raised, it would take the summary of all that was measured with it
         session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR
+
+
+def _left_behind(config: pytest.Config, reporter: pytest.TerminalReporter) -> list[str]:
+    """Whose people may be left in a real workspace. Skipped, expected and repeated failures have none to tell it but this."""
+    if "pytest_cio_load.staging.visit" not in sys.modules and not hasattr(config.option, "numprocesses"):
+        return []
+    reports = [report for reports in reporter.stats.values() for report in reports]
+    if not any(hasattr(report, "cio_cleanup") for report in reports) and "pytest_cio_load.session" not in sys.modules:
+        return []
+    from pytest_cio_load.session import left_behind
+
+    return left_behind(config, reports)

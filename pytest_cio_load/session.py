@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _CASE = pytest.StashKey[Case]()
 _SECRETS: pytest.StashKey[Secrets | None] = pytest.StashKey()
 """What no report of a test may show, kept beyond its case: a report of its teardown comes after that."""
+LEFT: pytest.StashKey[list[str]] = pytest.StashKey()
+"""Of tests that Ctrl-C ended, and that no report is written of: whose people may be left in a real workspace."""
 _NOT_RUN = (
     "inconclusive: no load was made: a plugin took the test without calling it, expected a call; "
     "find it with --trace-config, and keep it away from this test"
@@ -43,6 +45,7 @@ def case_of(item: pytest.Function) -> Case:
     """The case of an item; made once."""
     if _CASE not in item.stash:
         item.stash[_CASE] = Case(item, contract_of(item), settings_of(item))
+        vars(item)["cio_load_case"] = True
     return item.stash[_CASE]
 
 
@@ -81,9 +84,12 @@ def conduct(item: pytest.Function, *, untold: list[Document]) -> Iterator[None]:
         raise
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt)
-        case.cut_short("Ctrl-C" if interrupted else f"{type(error).__name__}: {error}")
+        said = str(error) if case.secrets is None else case.secrets.hide(str(error))
+        case.cut_short("Ctrl-C" if interrupted else f"{type(error).__name__}: {said}")
         if interrupted and case.document is not None:
             untold.append(case.document)
+        if interrupted and case.cleanup_failed:
+            item.config.stash.setdefault(LEFT, []).append(f"{item.nodeid}: {case.cleanup_failed}")
         raise
     finally:
         item.obj = body
@@ -95,6 +101,8 @@ def attach(item: pytest.Function, call: pytest.CallInfo[None], report: pytest.Te
         hide(report, item.stash.get(_SECRETS, None))
         return
     case = case_of(item)
+    if call.when == "call" and case.cleanup_failed:
+        vars(report)["cio_cleanup"] = f"{item.nodeid}: {case.cleanup_failed}"
     raised = call.excinfo.value if call.excinfo is not None else None
     interrupted = call.excinfo is not None and call.excinfo.errisinstance(KeyboardInterrupt)
     if call.when == "call" and case.document is not None and not interrupted:
@@ -130,3 +138,8 @@ def _unsupported(item: pytest.Function, contract: Contract, number: int) -> Iter
         if clause.metric == "response" and number < clause.minimum_samples:
             needed = show_count(clause.minimum_samples)
             yield f"  {item.nodeid}: {clause.text} needs {needed} samples, {show_count(number)} are planned: it will be inconclusive"
+
+
+def left_behind(config: pytest.Config, reports: Sequence[object]) -> list[str]:
+    """Whose made-up people may be left in a real workspace, whatever became of the tests themselves; a line each, with the remedy."""
+    return [*(left for report in reports if (left := getattr(report, "cio_cleanup", None))), *config.stash.get(LEFT, [])]

@@ -1,4 +1,4 @@
-"""What a run document knows of the figure that a gate is about."""
+"""What a run document knows of the figure that a gate is about: from its histogram, or from the punctual part of its timeline."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.baseline.clustering import inflation
-from pytest_cio_load.baseline.intervals import Estimate, exact_quantile, mean, quantile, student
+from pytest_cio_load.baseline.grammar import RESPONSE
+from pytest_cio_load.baseline.intervals import Estimate, exact_quantile, mean, mean_between, quantile, ranks, student
+from pytest_cio_load.baseline.parts import Part
 from pytest_cio_load.reports.histograms import trend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_cio_load.baseline.grammar import Gate
 
+LATE = 1 / 5
+"""Of the baseline's figure: an interval in which an iteration began later than that says more about the machine than about the code."""
+
 _HALF = 0.0005  # figures stand in a document with three decimals
 _MANY = 1_000_000
-_OF_A_MEAN = (Fraction(50), Fraction(95))
+_OF_A_MEAN = (Fraction(1, 2), Fraction(95, 100))  # it is moved by the middle and by the tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +35,20 @@ class Figure:
         samples: how many it rests on.
         clustered: how many of them are worth one; None where no timeline shows it.
         unit: "ms", "/s" or "".
-        inconclusive: whether the run cannot vouch for it.
+        punctual: on which share of the run's samples it rests: 1 but where the machine was late itself.
     """
 
     estimate: Estimate
     samples: int
     clustered: float | None
     unit: str
-    inconclusive: bool = False
+    punctual: float = 1.0
 
 
 def figure_of(
     doc: Mapping[str, Any], gate: Gate, confidence: float, *, clustered: float | None = None, exact: bool = False
 ) -> Figure | None:
-    """The figure that *gate* is about; None without a sample.
+    """The figure that *gate* is about, from the whole run; None without a sample.
 
     Args:
         doc: a run document.
@@ -61,36 +66,84 @@ def figure_of(
     if metric is None or metric["kind"] != "trend" or not metric["samples"]:
         return None
     trend = trend_of(metric, gate.metric)
-    share = None if gate.percentile is None else gate.percentile / 100
     worth = None if clustered is None else math.floor(trend.samples / clustered)
-    if share is not None:
+    if gate.percentile is not None:
+        share = gate.percentile / 100
         found = exact_quantile(trend, share) if exact else quantile(trend, share, confidence, independent=worth)
     elif exact:
         found = Estimate(metric["avg"], max(0.0, metric["avg"] - _HALF), metric["avg"] + _HALF)
     else:
         found = mean(trend, metric["avg"], confidence, independent=worth)
-    return Figure(found, trend.samples, clustered, metric["unit"], _is_inconclusive(doc))
+    return Figure(found, trend.samples, clustered, metric["unit"])
+
+
+def punctual_pair(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confidence: float) -> tuple[Figure, Figure] | None:
+    """The figure of two runs from their punctual parts alone; None where both were punctual throughout, or have no timeline.
+
+    Both are taken from the timeline, also where one of them was late nowhere: what the timeline knows less well it knows less well of both.
+    A part may be empty; its figure has no bounds then.
+
+    Raises:
+        DocumentError: the histogram is damaged.
+    """
+    wholes = [Part.whole(doc) for doc in (was, now)]
+    if gate.metric != RESPONSE or wholes[0] is None or wholes[1] is None:
+        return None
+    late = LATE * typical(was, gate)
+    parts = [whole.punctual(late) for whole in wholes if whole is not None]
+    shares = [part.samples / whole.samples for part, whole in zip(parts, wholes, strict=True) if whole is not None]
+    if min(shares) == 1:
+        return None
+    clustered = _clustered(parts, gate, confidence)
+    one, other = (_of_part(part, gate, confidence, clustered, share) for part, share in zip(parts, shares, strict=True))
+    return one, other
 
 
 def clustering_of(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confidence: float) -> float | None:
     """How many samples are worth one, for the figure that *gate* is about, by the run that shows more clusters; None without a timeline.
 
-    The timeline has the response time's percentiles; what is slow together there, is so in the calls that it is made of. A mean is moved by
-    the middle and by the tail, so it is worth what the worse of the two is.
-
-    Raises:
-        DocumentError: a histogram is damaged.
+    The timeline has the response time's percentiles; what is slow together there, is so in the calls that it is made of.
     """
-    if gate.is_rate:
-        return None
-    found = []
-    for doc in (was, now):
-        response = doc["metrics"].get("response")
-        if response is None or not response["samples"] or "timeline" not in doc:
-            continue
-        whole = trend_of(response, "response")
-        for percentile in (gate.percentile,) if gate.percentile is not None else _OF_A_MEAN:
-            found.append(inflation(doc["timeline"], whole.quantile(percentile), response["min"], confidence))
+    return None if gate.is_rate else _clustered([part for doc in (was, now) if (part := Part.whole(doc))], gate, confidence)
+
+
+def lateness(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confidence: float) -> float:
+    """By how much the machine's own lateness moved the same figure of the response time, as a logarithm: 0 where it did not.
+
+    A call has no percentiles on the timeline, so its punctual part is not known. What moved the response time by so much may have moved the
+    call by as much, within either run.
+    """
+    alike = type(gate)(RESPONSE, gate.percentile, gate.tolerance)
+    pair = None if gate.metric == RESPONSE or gate.is_rate else punctual_pair(was, now, alike, confidence)
+    if pair is None:
+        return 0.0
+    wholes = [max(_HALF, typical(doc, alike)) for doc in (was, now)]
+    if any(not figure.samples for figure in pair):
+        return math.inf
+    return math.hypot(*(math.log(whole / max(_HALF, part.estimate.value)) for whole, part in zip(wholes, pair, strict=True)))
+
+
+def typical(doc: Mapping[str, Any], gate: Gate) -> float:
+    """The figure itself, of the response time, in ms. Raises DocumentError."""
+    metric = doc["metrics"][RESPONSE]
+    return float(metric["avg"]) if gate.percentile is None else trend_of(metric, RESPONSE).quantile(gate.percentile)
+
+
+def _of_part(part: Part, gate: Gate, confidence: float, clustered: float | None, punctual: float) -> Figure:
+    if not part.samples:
+        return Figure(Estimate(0.0, None, None), 0, clustered, "ms", 0.0)
+    worth = max(1, math.floor(part.samples / (clustered or 1.0)))
+    if gate.percentile is None:
+        average, variance = part.moments
+        return Figure(mean_between(average, variance, worth, confidence), part.samples, clustered, "ms", punctual)
+    share = gate.percentile / 100
+    bounds = [None if rank is None else part.quantile(Fraction(rank, worth)) for rank in ranks(worth, share, confidence)]
+    return Figure(Estimate(part.quantile(share), *bounds), part.samples, clustered, "ms", punctual)
+
+
+def _clustered(parts: Sequence[Part], gate: Gate, confidence: float) -> float | None:
+    shares = _OF_A_MEAN if gate.percentile is None else (gate.percentile / 100,)
+    found = [inflation(part, part.quantile(share), confidence) for part in parts if part.samples for share in shares]
     return max((each for each in found if each is not None), default=None)
 
 
@@ -102,9 +155,4 @@ def _rate(doc: Mapping[str, Any], confidence: float, exact: bool) -> Figure | No
     begun = round(rate * seconds)
     by_chance = 1.0 if doc["contract"]["arrivals"] == "even" else student(confidence, _MANY) * math.sqrt(begun)
     reach = 0.0 if exact else by_chance / seconds
-    bounds = Estimate(rate, rate - reach if reach < rate else None, rate + reach)
-    return Figure(bounds, begun, 1.0, "/s", _is_inconclusive(doc))
-
-
-def _is_inconclusive(doc: Mapping[str, Any]) -> bool:
-    return bool(doc["verdict"] == "inconclusive")
+    return Figure(Estimate(rate, rate - reach if reach < rate else None, rate + reach), begun, 1.0, "/s")

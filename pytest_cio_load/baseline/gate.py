@@ -19,6 +19,10 @@ of the same code differ on this machine (`noise`), which one pair of runs cannot
 root of their squares, on a logarithmic scale for a share and as they are for a time: the ends of both intervals together would hold 99.4 %
 where 95 % was asked for.
 
+Where the load generator was late itself, a response time says more about the machine than about the code. So response times are compared
+over the parts of both runs in which it was not (`parts`). If the whole runs are worse and these parts are not, nothing can be told: it may
+be the machine, and it may be code that keeps the generator waiting.
+
 In virtual time nothing but the seed is random. Two runs of one seed are compared exactly, on whatever machines they were made: what changed
 was changed by somebody.
 """
@@ -26,13 +30,14 @@ was changed by somebody.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.baseline import wording
 from pytest_cio_load.baseline.comparison import Comparison, State
-from pytest_cio_load.baseline.figures import Figure, clustering_of, figure_of
+from pytest_cio_load.baseline.figures import Figure, clustering_of, figure_of, lateness, punctual_pair
 from pytest_cio_load.baseline.intervals import Estimate
+from pytest_cio_load.contract.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +48,8 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 
 _SLACK = 1e-9  # a change that is the tolerance itself is within it, whatever binary fractions make of it
+_LEAST = 0.001  # what is 0 has no ratio to anything: it is taken for the least that can be told from 0
+_FURTHEST = 700.0  # the logarithm of nearly the largest float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Every gate's comparison, in their order.
 
-    That the two belong together is not asked here: `Store.load` did, and `differences` tells in what they differ.
+    Whether the two belong together is not asked here: the store does, when it gives out a baseline.
 
     Args:
         was, now: the baseline's run document and the run's.
@@ -70,8 +77,7 @@ def compare(
     Raises:
         DocumentError: a histogram in one of them is damaged.
     """
-    exact = is_exact(was, now)
-    return tuple(_compare(was, now, gate, None if exact else noise, exact, confidence) for gate in gates)
+    return tuple(_compare(was, now, gate, noise, confidence) for gate in gates)
 
 
 def is_exact(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -118,33 +124,54 @@ def _distance(low: float | None, high: float | None, share: bool) -> float:
     return math.log(high / low) if share else high - low
 
 
-def _compare(
-    was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, noise: Noise | None, exact: bool, confidence: float
-) -> Comparison:
+def _compare(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, noise: Noise | None, confidence: float) -> Comparison:
+    exact = is_exact(was, now)
     clustered = None if exact else clustering_of(was, now, gate, confidence)
     before, after = (figure_of(doc, gate, confidence, clustered=clustered, exact=exact) for doc in (was, now))
-    if before is None or after is None or after.inconclusive:
+    if before is None or after is None or now["verdict"] == Outcome.INCONCLUSIVE.value:
         return _untold(gate, before, after)
-    share = gate.tolerance.share is not None
-    known = [each.estimate if not share else _positive(each.estimate) for each in (before, after)]
-    floor = noise.floor(gate, before.estimate.value, confidence) if noise is not None else None
-    reach = 0.0 if floor is None else (math.log1p(floor.share) if share else floor.ms)
-    change = joined(*known, fewer_is_worse=gate.is_rate, share=share, floor=reach)
-    tolerance = math.log1p(float(gate.tolerance.share)) if gate.tolerance.share is not None else gate.tolerance.ms
+    if exact:
+        return _judged(gate, (before, after), 0.0, confidence, exact=True)
+    whole = _judged(gate, (before, after), _reach(gate, before, noise, lateness(was, now, gate, confidence), confidence), confidence)
+    pair = punctual_pair(was, now, gate, confidence)
+    if pair is None:
+        return whole
+    if not pair[0].samples or not pair[1].samples:
+        return replace(whole, state="cannot tell", why=wording.never_punctual(pair))
+    found = _judged(gate, pair, _reach(gate, pair[0], noise, 0.0, confidence), confidence)
+    if whole.state == "worse" and found.state in ("same", "better"):
+        return replace(found, state="cannot tell", why=wording.only_when_late(whole, pair))
+    return found
+
+
+def _judged(gate: Gate, figures: tuple[Figure, Figure], floor: float, confidence: float, *, exact: bool = False) -> Comparison:
+    before, after = figures
+    share = gate.tolerance.share
+    known = [_positive(each.estimate) if share is not None else each.estimate for each in figures]
+    change = joined(*known, fewer_is_worse=gate.is_rate, share=share is not None, floor=floor)
+    tolerance = gate.tolerance.ms if share is None else math.log1p(float(share))
     state = state_of(change, tolerance, exact=exact)
-    shown = _shown(change, before.estimate.value, gate)
+    middle, low, high = _shown(change, before.estimate.value, gate)
     return Comparison(
         gate.metric,
         gate.aggregation,
-        before.estimate.value,
-        after.estimate.value,
-        shown[0],
-        shown[1:],
-        str(gate.tolerance),
-        state,
-        wording.why(state, change, tolerance, (before, after), gate, floor=reach, exact=exact, confidence=confidence),
-        before.unit,
+        was=round(before.estimate.value, 3),
+        now=round(after.estimate.value, 3),
+        change=middle,
+        interval=(low, high),
+        tolerance=str(gate.tolerance),
+        state=state,
+        why=wording.EXACT if exact else wording.why(state, change, tolerance, figures, gate, floor, confidence),
+        unit=before.unit,
     )
+
+
+def _reach(gate: Gate, before: Figure, noise: Noise | None, moved: float, confidence: float) -> float:
+    """How far an interval reaches at least, on the gate's scale. *moved*: by how much lateness may have moved the figure, a logarithm."""
+    floor = None if noise is None else noise.floor(gate, before.estimate.value, confidence)
+    if gate.tolerance.share is not None:
+        return max(moved, 0.0 if floor is None else math.log1p(floor.share))
+    return max(before.estimate.value * math.expm1(min(moved, _FURTHEST)), 0.0 if floor is None else floor.ms)
 
 
 def _untold(gate: Gate, before: Figure | None, after: Figure | None) -> Comparison:
@@ -168,10 +195,8 @@ def _untold(gate: Gate, before: Figure | None, after: Figure | None) -> Comparis
 
 
 def _positive(estimate: Estimate) -> Estimate:
-    """What is 0 has no ratio to anything: it is taken for the least that can be told from 0."""
-    least = 0.001
-    bounds = (None if bound is None else max(least, bound) for bound in (estimate.low, estimate.high))
-    return Estimate(max(least, estimate.value), *bounds)
+    low, high = (None if bound is None else max(_LEAST, bound) for bound in (estimate.low, estimate.high))
+    return Estimate(max(_LEAST, estimate.value), low, high)
 
 
 def _shown(change: Change, was: float, gate: Gate) -> tuple[float | None, float | None, float | None]:
@@ -180,10 +205,9 @@ def _shown(change: Change, was: float, gate: Gate) -> tuple[float | None, float 
         return None, None, None
     if gate.tolerance.share is None:
         return change.worse / was, _finite(change.low / was), _finite(change.high / was)
-    if gate.is_rate:
-        return math.expm1(-change.worse), _finite(math.expm1(-change.high)), _finite(math.expm1(min(-change.low, 700.0)))
-    return math.expm1(change.worse), _finite(math.expm1(change.low)), _finite(math.expm1(min(change.high, 700.0)))
+    middle, low, high = (-change.worse, -change.high, -change.low) if gate.is_rate else (change.worse, change.low, change.high)
+    return math.expm1(middle), _finite(math.expm1(low)), _finite(math.expm1(min(high, _FURTHEST)))
 
 
 def _finite(share: float) -> float | None:
-    return share if -1 < share < 1e9 else None
+    return share if math.isfinite(share) and abs(share) < 1e9 and share != -1 else None

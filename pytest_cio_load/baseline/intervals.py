@@ -99,10 +99,15 @@ def exact_quantile(trend: Trend, share: Fraction) -> Estimate:
 def mean(trend: Trend, average: float, confidence: float, *, independent: int | None = None) -> Estimate:
     """The mean of a trend, in its unit; see `quantile`. *average*: the exact one, which buckets know less well."""
     worth = trend.samples if independent is None else max(1, min(independent, trend.samples))
-    if worth < LEAST_FOR_MEAN:
-        return Estimate(average, None, None)
     squares = math.fsum(times * ((lowest_of(at) + highest_of(at)) / 2 / THOUSANDTHS - average) ** 2 for at, times in trend.counts.items())
-    reach = student(confidence, worth - 1) * math.sqrt(squares / trend.samples / worth)
+    return mean_between(average, squares / trend.samples, worth, confidence)
+
+
+def mean_between(average: float, variance: float, independent: int, confidence: float) -> Estimate:
+    """A mean with its bounds, from the variance of the samples and the number of *independent* ones that they are worth."""
+    if independent < LEAST_FOR_MEAN:
+        return Estimate(average, None, None)
+    reach = student(confidence, independent - 1) * math.sqrt(variance / independent)
     return Estimate(average, average - reach if reach < average else None, average + reach)
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from statistics import fmean, stdev
+from itertools import starmap
+from statistics import fmean, median, stdev
 from typing import TYPE_CHECKING, Any
 
-from pytest_cio_load.baseline.grammar import ITERATIONS, MEAN, RATE
+from pytest_cio_load.baseline.figures import LATE
+from pytest_cio_load.baseline.grammar import ITERATIONS, MEAN, RATE, RESPONSE
 from pytest_cio_load.baseline.intervals import student
+from pytest_cio_load.baseline.parts import Part
 from pytest_cio_load.errors import DocumentError
 from pytest_cio_load.reports.histograms import trend_of
 from pytest_cio_load.units import show_number
@@ -98,7 +101,7 @@ class Noise:
         known = {spread.aggregation: spread for spread in self.spreads if spread.metric == gate.metric}
         if not known and not self.test:
             # What the machine does to a response, it does to each call.
-            known = {spread.aggregation: spread for spread in self.spreads if spread.metric == "response"}
+            known = {spread.aggregation: spread for spread in self.spreads if spread.metric == RESPONSE}
         if gate.percentile is None:
             return known.get(RATE if gate.is_rate else MEAN)
         # The next percentile further out is as noisy at least.
@@ -143,9 +146,9 @@ def measure(documents: Sequence[Mapping[str, Any]], *, whole_machine: bool = Fal
         if doc["verdict"] == "inconclusive":
             raise DocumentError(f"noise: got an inconclusive run {number}; expected runs that were measured; run it again")
     figures = [dict(_figures(doc)) for doc in documents]
-    everywhere = [key for key in figures[0] if all(key in each for each in figures)]
-    spreads = tuple(_spread(key, [each[key] for each in figures]) for key in everywhere)
-    return Noise("" if whole_machine else first["test"], len(documents), spreads)
+    everywhere = {key: [each[key] for each in figures] for key in figures[0] if all(key in each for each in figures)}
+    everywhere |= _punctual(documents, everywhere)
+    return Noise("" if whole_machine else first["test"], len(documents), tuple(starmap(_spread, everywhere.items())))
 
 
 def _figures(doc: Mapping[str, Any]) -> Iterable[tuple[tuple[str, str], float]]:
@@ -156,6 +159,23 @@ def _figures(doc: Mapping[str, Any]) -> Iterable[tuple[tuple[str, str], float]]:
             yield (name, MEAN), metric["avg"]
             for percentile in PERCENTILES:
                 yield (name, _name(percentile)), trend.quantile(percentile)
+
+
+def _punctual(
+    documents: Sequence[Mapping[str, Any]], found: Mapping[tuple[str, str], Sequence[float]]
+) -> dict[tuple[str, str], list[float]]:
+    """The response time's figures as the gate takes them: where the generator was late itself, from the other parts of the runs."""
+    wholes = [whole for doc in documents if (whole := Part.whole(doc)) is not None]
+    punctual: dict[tuple[str, str], list[float]] = {}
+    for name, share in ((MEAN, None), *((_name(percentile), percentile / 100) for percentile in PERCENTILES)):
+        key = (RESPONSE, name)
+        if key not in found or len(wholes) < len(documents):
+            continue
+        parts = [whole.punctual(LATE * median(found[key])) for whole in wholes]
+        late = any(part.samples < whole.samples for part, whole in zip(parts, wholes, strict=True))
+        if late and all(part.samples for part in parts):
+            punctual[key] = [part.moments[0] if share is None else part.quantile(share) for part in parts]
+    return punctual
 
 
 def _spread(key: tuple[str, str], values: Sequence[float]) -> Spread:

@@ -94,8 +94,13 @@ class Store:
     def __init__(self, folder: Path, machine: str | None = None) -> None:
         self._folder, self._machine = folder, machine
 
-    def save(self, doc: Document, name: str = DEFAULT_NAME) -> str:
+    def save(self, doc: Document, name: str = DEFAULT_NAME, *, force: bool = False) -> str:
         """Keep a run as the baseline of its test; one of the same name is replaced.
+
+        Args:
+            doc: the run's document.
+            name: what it is kept as.
+            force: also when its contract was broken; an inconclusive run is never kept.
 
         Returns:
             The file's path below the folder.
@@ -104,7 +109,7 @@ class Store:
             NotSaved: the run is inconclusive or broke its contract, or the name is none.
             NotWritten: the file cannot be written; what was there is there still.
         """
-        if doc["verdict"] != "kept":
+        if doc["verdict"] != "kept" and not (force and doc["verdict"] == "broken"):
             expected = "one that kept its contract, for others to be held against"
             raise NotSaved(f"the run: got one that is {doc['verdict']}; expected {expected}; mend that, and save then")
         path = self._path(doc, _checked(name))
@@ -136,6 +141,9 @@ class Store:
         if not path.exists():
             raise self._missing(doc, name)
         kept = self._read(path, self.noise_of(doc))
+        if kept.document["test"] != doc["test"]:
+            got = f"got a baseline of {kept.document['test']}; expected one of {doc['test']}"
+            raise BaselineUnreadable(f"{path}: {got}; save one with --cio-save")
         different = differences(kept.document, doc)
         if different:
             fix = "save a new one with --cio-save"
@@ -209,7 +217,7 @@ class Store:
         try:
             (document,) = documents_in(content["document"], str(path))
             return Kept(str(content["name"]), document, str(content["commit"]), str(content["saved_at"]), noise)
-        except (KeyError, DocumentError) as error:
+        except (KeyError, ValueError) as error:
             raise BaselineUnreadable(f"{path}: got a damaged baseline ({error}); expected one as it was saved; {fix}") from None
 
 
@@ -224,10 +232,17 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def machine_id(doc: Mapping[str, Any]) -> str:
-    """A machine's name, from what a run document says of it: eight hexadecimal digits."""
+    """A machine's name, from what a run document says of it: ``linux-4cpu-3f9a1c2b``.
+
+    The operating system's version is no part of it: that changes with every update, and most leave speed alone.
+    """
     known = doc["machine"].get("fingerprint") or {}
-    told = "\0".join(str(known.get(name, "")) for name in ("cpu", "cpus", "platform")) or str(doc["machine"].get("system", ""))
-    return sha256(told.encode()).hexdigest()[:8]
+    system = str(known.get("platform") or doc["machine"].get("system") or "unknown")
+    name = re.split(r"[^A-Za-z0-9]", system, maxsplit=1)[0].lower()
+    # A document that names no processor is of a machine that cannot be told from others of its system, and so of none that is named.
+    parts = (name, known.get("cpu"), known.get("cpus")) if known else (system,)
+    cpus = f"-{known.get('cpus')}cpu" if known else ""
+    return f"{name}{cpus}-{sha256('\0'.join(map(str, parts)).encode()).hexdigest()[:8]}"
 
 
 def safe_name(test: str) -> str:

@@ -9,7 +9,7 @@ from pytest_cio_load.baseline.intervals import LEAST_FOR_MEAN, least_samples
 from pytest_cio_load.units import show_count, show_ms
 
 if TYPE_CHECKING:
-    from pytest_cio_load.baseline.comparison import State
+    from pytest_cio_load.baseline.comparison import Comparison, State
     from pytest_cio_load.baseline.figures import Figure
     from pytest_cio_load.baseline.gate import Change
     from pytest_cio_load.baseline.grammar import Gate
@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 _CLUSTERED = 1.5
 
 
+EXACT = "virtual time and one seed: exact"
+
+
 def why(
-    state: State,
-    change: Change,
-    tolerance: float,
-    figures: tuple[Figure, Figure],
-    gate: Gate,
-    *,
-    floor: float,
-    exact: bool,
-    confidence: float,
+    state: State, change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, floor: float, confidence: float
 ) -> str:
     """The phrase.
 
@@ -35,20 +30,39 @@ def why(
         change, tolerance, floor: on the gate's scale; see `gate.Change`.
         figures: the baseline's and the run's.
         gate: what was compared.
-        exact: nothing is random between the two.
         confidence: of the interval.
     """
-    if exact:
-        return "virtual time and one seed: exact"
     if state == "cannot tell":
-        return _remedy(change, tolerance, figures, gate, floor, confidence)
+        return _remedy(change, tolerance, figures, gate, floor, confidence) + _left_out(figures)
     noise = f"noise is ±{_reach(change.worse - change.low, gate)}"
     if floor and floor >= change.worse - change.low:
         noise += ", as runs of the same code differ here"
     if figures[0].clustered is None:
-        return f"{noise}, if samples are independent: there is no timeline to see it by"
-    clustered = _clustering(figures)
-    return f"{noise}; samples come in clusters" if clustered >= _CLUSTERED else noise
+        noise += ", if samples are independent: there is no timeline to see it by"
+    elif _clustering(figures) >= _CLUSTERED:
+        noise += ", samples come in clusters"
+    return noise + _left_out(figures)
+
+
+def only_when_late(whole: Comparison, figures: tuple[Figure, Figure]) -> str:
+    """The whole runs differ by more than their punctual parts."""
+    change = "" if whole.change is None else f" ({whole.change:+.0%})"
+    return f"it is worse{change} only while the load generator was late itself, {_late(figures)}: measure again on a quieter machine"
+
+
+def never_punctual(figures: tuple[Figure, Figure]) -> str:
+    """There is no punctual part to compare."""
+    return f"the load generator was late itself, {_late(figures)}: measure again on a quieter machine"
+
+
+def _left_out(figures: tuple[Figure, Figure]) -> str:
+    """Which part of the runs the figures do not rest on."""
+    return "" if min(each.punctual for each in figures) == 1 else f"; left out is when the load generator was late itself, {_late(figures)}"
+
+
+def _late(figures: tuple[Figure, Figure]) -> str:
+    was, now = (f"{1 - each.punctual:.0%}" for each in figures)
+    return f"{was} of the baseline and {now} of the run"
 
 
 def _remedy(change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, floor: float, confidence: float) -> str:

@@ -91,6 +91,7 @@ class PyreqwestWire(_Pyreqwest):
         """For a person called "." or "..": reqwest takes such a part of a path for a step up, even when it is encoded."""
         if self._for_dots is None:
             self._for_dots = HttpxWire(self._workspace, timeout=self._timeout)
+            self._for_dots._gate = self._gate  # made late, it belongs to the permit of this one
         return self._for_dots
 
     async def aclose(self) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BUDGET = 10_000
 """Objects more than at the last collection, at which there is one whatever goes on: half a millisecond's work. Python's own number is 700
 to 2,000, so that memory in cycles is a few times as much, and no more."""
+PYTHONS_OWN = 1_000
+"""Frozen objects that are nobody's doing: Python 3.12 begins with some hundreds. Whoever freezes a process of tests has many more."""
 WORTHWHILE = 1_000
 """Objects more than at the last collection, for which a gap is used."""
 GAP = 5_000
@@ -89,7 +91,7 @@ class Collector:
     def __enter__(self) -> Collector:
         self._thresholds = gc.get_threshold()
         self.acts = gc.isenabled() and self._thresholds[0] > 0
-        self._freezes = self.acts and not gc.get_freeze_count()
+        self._freezes = self.acts and gc.get_freeze_count() < PYTHONS_OWN
         if self.acts and self._at_once:
             gc.collect()
         if self._freezes:

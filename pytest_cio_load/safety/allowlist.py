@@ -47,7 +47,7 @@ class Entry:
         hash: of its site id, by `hash_of`.
         environment_id: the number that Customer.io gives the workspace.
         region: "us" or "eu".
-        name: text that the workspace's name must have in it, or None for any name that is not production's.
+        name: text that the workspace's name must have in it, or None for any that says that it is for tests.
         added: the day on which it was listed.
     """
 
@@ -242,5 +242,5 @@ _CHECKS = {
 
 
 def _said(entry: Entry) -> str:
-    named = "any name" if entry.name is None else f"a name with {entry.name!r}"
+    named = "a name that says tests" if entry.name is None else f"a name with {entry.name!r}"
     return f"workspace {entry.environment_id}, region {entry.region}, {named}"

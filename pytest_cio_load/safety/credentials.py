@@ -82,7 +82,7 @@ def problem_with_site_id(environment: Mapping[str, str]) -> Problem | None:
 
 
 def others(environment: Mapping[str, str], credentials: Credentials) -> Problem | None:
-    """Whether a variable that is not ours holds the same site id or API key, alone or among several: then it may be the application's."""
+    """Whether a variable that is not ours holds one of the three too, alone or among several: then it may be the application's."""
     held = []
     for name in sorted(environment):
         if name.startswith(OURS):
@@ -92,6 +92,8 @@ def others(environment: Mapping[str, str], credentials: Credentials) -> Problem 
             held.append(f"{name}, which holds the same site id as {SITE_ID}")
         elif credentials.api_key in values:
             held.append(f"{name}, which holds the same API key as {API_KEY}")
+        elif credentials.app_key in values:
+            held.append(f"{name}, which holds the same App key as {APP_KEY}")
     if not held:
         return None
     expected = "a test workspace that no other variable leads to, since those may be production's"

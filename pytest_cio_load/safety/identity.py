@@ -19,11 +19,17 @@ from pytest_cio_load.safety.guard import APP_KEY, NAME, REGION, Standing, met, u
 if TYPE_CHECKING:
     from pytest_cio_load.safety.allowlist import Entry
 
-PRODUCTION = ("prod", "production", "live")
-"""Words that the name of a workspace that gets load may not have."""
+PRODUCTION = ("prod", "production", "prd", "live")
+"""What the name of a workspace that gets load may not have: words that end in one of these, or have production in them; live as a word."""
 
+TESTS = frozenset(
+    ("test", "tests", "testing", "staging", "stage", "load", "dev", "development", "sandbox", "qa", "ci", "demo", "uat", "preview")
+)
+"""Words that mark a workspace for tests. Its name has one of them, or a text that somebody declared."""
+
+_PRODUCTION = re.compile(r".*(?:prod|prd)|.*production.*|live", re.DOTALL)
 _LETTERS = re.compile(r"[^\W\d_]+")
-_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +89,25 @@ def names(entry: Entry, heard: Heard | CustomerIOError) -> tuple[Standing, Stand
         problem = Problem(APP_KEY, f"{listed} (workspaces)", expected, _mend(heard, "CIO_LOAD_APP_KEY"))
         return unasked(NAME, "nobody knows it"), unmet(problem), ""
     called = [name for number, name in listed if number == entry.environment_id]
-    if len(called) != 1 and listed:
-        got = f"{len(listed)} workspaces, {entry.environment_id} {'twice' if called else 'not among them'}"
+    if len(called) != 1:
+        among = f"{len(listed)} workspaces, {entry.environment_id} {'twice' if called else 'not among them'}"
+        expected = f"workspace {entry.environment_id} once"
         fix = "set CIO_LOAD_APP_KEY to an App API key of the account that the workspace is in"
-        problem = Problem(APP_KEY, got, f"workspace {entry.environment_id} once", fix)
-        return unasked(NAME, "nobody knows it"), unmet(problem), ""
-    good = met(APP_KEY, f"taken; it lists {len(listed)} workspaces" if listed else "taken; it lists no workspace")
-    name = called[0] if called else ""
-    return _name(entry, name), good, name
+        unknown = Problem(NAME, f"no name, for the App key lists {among if listed else 'no workspace'}", expected, fix)
+        good = unmet(Problem(APP_KEY, among, expected, fix)) if listed else met(APP_KEY, "taken; it lists no workspace")
+        return unmet(unknown), good, ""
+    return _name(entry, called[0]), met(APP_KEY, f"taken; it lists {len(listed)} workspaces"), called[0]
 
 
 def production_word(name: str) -> str | None:
-    """The word in *name* that says that a workspace is production, or None. Capitals part words too: ``AcmeProd``."""
-    plain = unicodedata.normalize("NFKC", name)
-    words = [word.casefold() for run in _LETTERS.findall(plain) for word in (run, *_CAPITAL.split(run))]
-    return next((word for word in words if word in PRODUCTION), None)
+    """The word in *name* that says that a workspace is production, or None: ``AcmeProd``, ``EUProd`` and ``acmeprod`` have one."""
+    return next((word for word in _words(name) if _PRODUCTION.fullmatch(word)), None)
+
+
+def _words(name: str) -> list[str]:
+    """The words in *name*, in lower case: what digits, capitals and anything that is no letter part, and what capitals do not."""
+    runs = _LETTERS.findall(unicodedata.normalize("NFKC", name))
+    return [word.casefold() for run in runs for word in (*_CAPITAL.split(run), run)]
 
 
 def _name(entry: Entry, name: str) -> Standing:
@@ -105,11 +115,16 @@ def _name(entry: Entry, name: str) -> Standing:
         expected = f"no name with {', '.join(PRODUCTION[:-1])} or {PRODUCTION[-1]} in it"
         fix = "use a test workspace; if this is one, rename it"
         return unmet(Problem(NAME, f"{units.show_value(name)}, with {word!r} in it", expected, fix))
+    if entry.name is None and TESTS.isdisjoint(_words(name)):
+        region = "" if entry.region == "us" else f" --region {entry.region}"
+        again = f"cio-load allow --environment-id {entry.environment_id}{region} --name TEXT --replace"
+        fix = f"if it is a workspace for tests, declare a text of its name: {again}"
+        return unmet(Problem(NAME, units.show_value(name), "a name with a word such as test, staging or sandbox in it", fix))
     if entry.name is not None and entry.name.casefold() not in name.casefold():
-        got = units.show_value(name) if name else "no name, for the App key lists no workspace"
-        fix = "check which workspace it is; allow it anew with another --name, or none, and --replace"
-        return unmet(Problem(NAME, got, f"a name with {units.show_value(entry.name)} in it, as the allow-list has it", fix))
-    return met(NAME, units.show_value(name) if name else "unknown, for the App key lists no workspace; none is declared")
+        fix = "check which workspace it is; allow it anew with another --name and --replace"
+        expected = f"a name with {units.show_value(entry.name)} in it, as the allow-list has it"
+        return unmet(Problem(NAME, units.show_value(name), expected, fix))
+    return met(NAME, units.show_value(name))
 
 
 def _told(heard: Heard | CustomerIOError, kind: type) -> Any:

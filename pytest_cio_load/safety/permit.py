@@ -1,8 +1,9 @@
 """Which hosts of Customer.io a test process may reach, and with which credentials: a register of permits.
 
-In a process that runs tests with our plugin, a wire to a real host needs a permit that knows its credentials: to be made, and again for
-every request, since a permit can be revoked or used up. The guard grants permits; nothing else should. In any other process (an application
-that uses our client, ``cio-load send --live``) nothing is refused.
+In a process that runs tests with our plugin, a wire to a real host needs a permit that knows its credentials, and that it was made under:
+to be made, and again for every request, since a permit can be revoked or used up. So a permit belongs to the wires that its holder makes: a
+client that a test makes by hand meanwhile, or kept from an earlier test, has none, whatever its credentials. The guard grants permits;
+nothing else should. In any other process (an application that uses our client, ``cio-load send --live``) nothing is refused.
 
 Where it ends: what is checked is the host that a wire is told. A name of one's own that leads to Customer.io (an alias in DNS, a proxy of
 one's own in front of it) is not known to be Customer.io, and a process that a test starts is a process of its own.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from hashlib import blake2b
 from threading import Lock
@@ -24,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 from pytest_cio_load.errors import GuardRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _DOMAIN = "customer.io"
 _PLUGIN = "pytest_cio_load.plugin"
@@ -32,6 +33,9 @@ _SALT = os.urandom(32)
 
 _passing: ContextVar[str] = ContextVar("cio_load_passing", default="")
 """The host that a wire of ours is sending to."""
+
+_opening: ContextVar[tuple[Permit, ...]] = ContextVar("cio_load_opening", default=())
+"""The permits that wires made now belong to."""
 
 _REMEDY = (
     "use the fixture cio, which reaches the mock by default and a real workspace with --cio-target=staging; "
@@ -75,11 +79,19 @@ def is_watched() -> bool:
 
 
 class Permit:
-    """Leave to reach real hosts, in force until it is revoked; made by `grant`. A context manager that revokes it at the end."""
+    """Leave to reach real hosts, in force until it is revoked; made by `grant`.
 
-    __slots__ = ("_calls", "_known", "_most_calls", "_only")
+    A context manager: wires that are made in its block are let through by it, and at the end it is revoked.
+    """
 
-    def __init__(self, known: frozenset[_Credentials], only: frozenset[tuple[str, str]] | None, most_calls: int | None) -> None:
+    __slots__ = ("_calls", "_known", "_most_calls", "_only", "_token")
+
+    def __init__(
+        self,
+        known: frozenset[_Credentials],
+        only: frozenset[tuple[str, str]] | Callable[[str, str], bool] | None,
+        most_calls: int | None,
+    ) -> None:
         self._known, self._only, self._most_calls = known, only, most_calls
         self._calls = 0
 
@@ -108,15 +120,29 @@ class Permit:
         with _lock:
             _permits = tuple(each for each in _permits if each is not self)
 
+    @contextmanager
+    def opening(self) -> Iterator[Self]:
+        """Wires that are made in the block, in this task or thread, are let through by this permit; others are not."""
+        token = _opening.set((*_opening.get(), self))
+        try:
+            yield self
+        finally:
+            _opening.reset(token)
+
     def __enter__(self) -> Self:
+        self._token = _opening.set((*_opening.get(), self))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with suppress(ValueError):  # a coroutine that is thrown away ends in another context
+            _opening.reset(self._token)
         self.revoke()
 
     def _problem(self, method: str, path: str) -> str:
         """Why it does not let a request through, or "" when it does. A path may hold an identifier and is not shown."""
-        if self._only is not None and (method, path) not in self._only:
+        if callable(self._only) and not self._only(method, path):
+            return f"rule 'permit': got a {method} request that it is not for; expected one that only reads; ask for nothing else"
+        if isinstance(self._only, frozenset) and (method, path) not in self._only:
             allowed = ", ".join(sorted(f"{a_method} {a_path}" for a_method, a_path in self._only)) or "no request at all"
             return f"rule 'permit': got a {method} request that it is not for; expected one of: {allowed}; ask for nothing else meanwhile"
         if self._most_calls is not None and self._calls >= self._most_calls:
@@ -132,14 +158,15 @@ _permits: tuple[Permit, ...] = ()
 def grant(
     credentials: Iterable[tuple[str, str]],
     *,
-    only: frozenset[tuple[str, str]] | None = None,
+    only: frozenset[tuple[str, str]] | Callable[[str, str], bool] | None = None,
     most_calls: int | None = None,
 ) -> Permit:
     """Let real hosts be reached with these credentials, from now until the permit is revoked.
 
     Args:
         credentials: pairs of a host and a key; a key is the site id for the Track API and the key itself for the App API.
-        only: pairs of a method and a path: nothing else may be asked for. None for anything.
+        only: pairs of a method and a path, or what tells whether a method and a path are among them: nothing else may be asked for. None
+            for anything.
         most_calls: requests in all, every attempt counted. None for any number.
 
     Raises:
@@ -160,14 +187,14 @@ def grant(
 class Gate:
     """The way of one wire to a real host. Made by `gate_for`."""
 
-    __slots__ = ("_asked",)
+    __slots__ = ("_asked", "_under")
 
-    def __init__(self, asked: _Credentials) -> None:
-        self._asked = asked
+    def __init__(self, asked: _Credentials, under: tuple[Permit, ...]) -> None:
+        self._asked, self._under = asked, under
 
     def check_open(self) -> None:
-        """Raise GuardRefused when this is a test process and no permit knows the wire's credentials."""
-        if is_watched() and not any(self._asked in permit._known for permit in _permits):
+        """Raise GuardRefused when this is a test process and no permit that the wire is made under knows its credentials."""
+        if is_watched() and not any(self._asked in permit._known for permit in self._under if permit.is_in_force):
             raise self._unknown()
 
     def check(self, method: str, path: str) -> None:
@@ -176,8 +203,8 @@ class Gate:
             return
         problem = ""
         with _lock:
-            for permit in _permits:
-                if self._asked not in permit._known:
+            for permit in self._under:
+                if self._asked not in permit._known or not permit.is_in_force:
                     continue
                 problem = permit._problem(method, path)
                 if not problem:
@@ -196,7 +223,10 @@ class Gate:
             _passing.reset(token)
 
     def _unknown(self) -> GuardRefused:
-        got = "other credentials than the permitted ones" if lets_through(self._asked.host) else "a real host from a test"
+        got = "a real host from a test"
+        if lets_through(self._asked.host):
+            known = any(permit.is_in_force for permit in self._under)
+            got = "other credentials than the permitted ones" if known else "a wire that was not made under the permit"
         return GuardRefused(
             f"the guard refuses {self._asked.host}, rule 'permit': got {got}; expected a permit in force for this host and these "
             f"credentials; {_REMEDY}"
@@ -204,10 +234,10 @@ class Gate:
 
 
 def gate_for(base_url: str, key: str) -> Gate | None:
-    """The gate on the way to *base_url* with *key*, or None when that is no host of Customer.io."""
+    """The gate on the way to *base_url* with *key*, for a wire that is made now; None when that is no host of Customer.io."""
     # Some engines take a backslash for a slash.
     host = urlsplit(base_url.replace("\\", "/")).hostname or ""
-    return Gate(_Credentials(plain_host(host), _digest(key))) if is_customer_io(host) else None
+    return Gate(_Credentials(plain_host(host), _digest(key)), _opening.get()) if is_customer_io(host) else None
 
 
 def check(base_url: str, key: str, method: str, path: str) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections import deque
+from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 HIDDEN = "[hidden]"
 
 _REMEMBERED = 100_000
-"""Values sent that are remembered, the newest ones: a failing call's are among them."""
+"""Different values sent that are remembered, the newest ones: a failing call's are among them."""
 _SHORTEST_TEXT = 3
 _SHORTEST_NUMBER = 4
 # Shorter ones cannot be told from ordinary words and figures.
+_SURE = 6
+# From this length on a value is hidden within a longer word too; a shorter one may well be a part of an ordinary word.
 
 
 class Secrets:
@@ -32,7 +35,8 @@ class Secrets:
     def __init__(self, keys: Iterable[str] = (), *, is_public: Callable[[str], bool] = lambda _: False) -> None:
         self._keys = tuple(sorted({key for key in keys if key}, key=len, reverse=True))
         self._is_public = is_public
-        self._sent: deque[str] = deque(maxlen=_REMEMBERED)
+        _alive.add(self)
+        self._sent: OrderedDict[str, None] = OrderedDict()
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -47,7 +51,11 @@ class Secrets:
         except ValueError:
             return
         with self._lock:
-            self._sent.extend(values)
+            for value in values:
+                self._sent[value] = None
+                self._sent.move_to_end(value)
+            while len(self._sent) > _REMEMBERED:
+                self._sent.popitem(last=False)
 
     def hide_keys(self, text: str) -> str:
         """*text* with every key replaced: of what we say ourselves, which an attribute's value may well be a word of."""
@@ -59,10 +67,11 @@ class Secrets:
         """*text* with every key and every remembered value replaced: of what tests, and the libraries they use, say."""
         text = self.hide_keys(text)
         with self._lock:
-            candidates = set(self._sent)
+            candidates = list(self._sent)
         # Many thousands may be remembered: only those that the text repeats are worth a pattern.
         for value in sorted((each for each in candidates if each in text), key=len, reverse=True):
-            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", HIDDEN, text)
+            whole = rf"(?<!\w){re.escape(value)}(?!\w)"
+            text = text.replace(value, HIDDEN) if len(value) >= _SURE else re.sub(whole, HIDDEN, text)
         return text
 
     def hide_in(self, value: Any, *, keys_only: bool = False) -> Any:
@@ -74,6 +83,16 @@ class Secrets:
         if isinstance(value, (list, tuple)):
             return type(value)(self.hide_in(inner, keys_only=keys_only) for inner in value)
         return value
+
+
+_alive: WeakSet[Secrets] = WeakSet()
+
+
+def hide_all(text: str) -> str:
+    """*text* without what any test of this process may not show: for what belongs to no test, such as warnings."""
+    for secrets in list(_alive):
+        text = secrets.hide(text)
+    return text
 
 
 def keys_of(site_id: str, api_key: str, app_key: str) -> tuple[str, ...]:

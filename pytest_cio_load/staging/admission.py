@@ -140,6 +140,16 @@ class Look:
                 "make it of cio_load.user.id",
             )
 
+    def device(self, device: object) -> None:
+        """Where a push message may be sent, by its id or token: to no device that exists."""
+        start = f"{self._ledger.prefix}-"
+        if not (isinstance(device, str) and device.startswith(start) and len(device) > len(start)):
+            raise self.refuse(
+                "got a device that may be somebody's",
+                "an id or token that begins with the id of cio_load.user, which no push message reaches",
+                "make it of cio_load.user.id",
+            )
+
     def address(self, what: str, address: object) -> None:
         """Where a message may be sent: nowhere that exists. None and "" are no address."""
         if address in (None, "") or self._is_harmless(address):
@@ -204,9 +214,12 @@ def _row_of(look: Look, operation: Operation) -> Row:
     path = row.path.fullmatch(operation.path)
     if operation.method != row.method or path is None:
         raise look.refuse("got a request of another form", f"the one that {operation.name} has", f"make it with api.{operation.name}")
+    named = {name: unquote(each) for name, each in path.groupdict().items()}
     if row.about_people:
-        for person in (*(unquote(each) for each in path.groups()), *operation.people):
+        for person in (*([named["person"]] if "person" in named else []), *operation.people):
             look.person(person)
+    if "device" in named:
+        look.device(named["device"])
     return row
 
 

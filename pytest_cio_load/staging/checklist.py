@@ -122,11 +122,15 @@ def _listed(names: Sequence[str]) -> str:
 def _cleaned(folder: Path) -> Line:
     what = "clean up and verify"
     try:
-        left = [entry for entry in ledgers_in(folder) if not entry.is_cleaned and not entry.is_live]
+        due = [entry for entry in ledgers_in(folder) if not entry.is_cleaned]
     except LedgerError as error:
         return Line(False, what, str(error), "see to that first")
+    left, live = [entry.run for entry in due if not entry.is_live], [entry.run for entry in due if entry.is_live]
     if left:
-        return Line(False, what, f"people may be left of {_listed([entry.run for entry in left])}", "run: cio-load cleanup")
+        more = f"; run {_listed(live)} goes on" if live else ""
+        return Line(False, what, f"people may be left of {_listed(left)}{more}", "run: cio-load cleanup")
+    if live:
+        return Line(False, what, f"run {_listed(live)} goes on", "wait until it has ended and cleaned up")
     return Line(True, what, "nobody is left of an earlier run; each run cleans up after itself")
 
 

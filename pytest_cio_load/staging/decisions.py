@@ -36,7 +36,7 @@ class Row:
 
     Attributes:
         method: that its request must have.
-        path: that it must have; every group is an identifier of a person.
+        path: that it must have; its group ``person`` is an identifier, its group ``device`` that of a device.
         look: at its body, or None when there is nothing to look at.
         about_people: whether the people it says it is about must be made up; False for what names none.
     """
@@ -48,7 +48,7 @@ class Row:
 
 
 def _attributes(look: Look, attributes: object) -> Content:
-    """What is said of a person: nothing that names somebody else, makes an object, or has a mailbox."""
+    """What is said of a person: nothing that names somebody else, makes an object, or has a mailbox or a phone."""
     if not isinstance(attributes, dict):
         raise look.refuse("attributes: got none that can be read", "names to values", "pass a dict")
     if attributes.get("id") is not None:
@@ -56,6 +56,9 @@ def _attributes(look: Look, attributes: object) -> Content:
     for name in ("cio_id", "cio_relationships"):
         if name in attributes:
             raise look.refuse(f"{name}: got one", "people of this run alone, without objects, which nothing deletes again", "leave it out")
+    if "phone" in attributes:
+        expected = "none: no number is known to be nobody's, and a campaign may send messages to it"
+        raise look.refuse("phone: got one", expected, "leave it out, or name the attribute otherwise")
     if attributes.get("anonymous_id") is not None:
         look.anonymous(attributes["anonymous_id"])
     return attributes
@@ -94,6 +97,14 @@ def _anonymous(look: Look, body: Content) -> None:
     look.anonymous(body["anonymous_id"])
 
 
+def _device(look: Look, content: Content) -> None:
+    """A device, by ``id`` as version 1 has it, or by ``token`` as version 2 does: whichever is there, and one must be."""
+    device = content.get("device")
+    named = [device[name] for name in ("id", "token") if name in device] if isinstance(device, dict) else []
+    for each in named or [None]:
+        look.device(each)
+
+
 def _merge(look: Look, body: Content) -> None:
     for role in ("primary", "secondary"):
         look.people(body.get(role))
@@ -115,6 +126,8 @@ def _person_item(look: Look, item: Content) -> None:
     look.people(item.get("identifiers"))
     if "cio_relationships" in item:
         raise look.refuse("cio_relationships: got some", "no objects, which nothing deletes again", "leave them out")
+    if "device" in item:
+        _device(look, item)
 
 
 def _identify_item(look: Look, item: Content) -> None:
@@ -122,6 +135,11 @@ def _identify_item(look: Look, item: Content) -> None:
     if item.get("attributes") is None:
         item["attributes"] = {}
     _identified(look, item["attributes"], "email" in item["identifiers"])
+
+
+def _device_item(look: Look, item: Content) -> None:
+    _person_item(look, item)
+    _device(look, item)
 
 
 def _event_item(look: Look, item: Content) -> None:
@@ -144,7 +162,7 @@ _OBJECT = Never(
     "people only: an object may be a real one, and the cleanup deletes none",
     "try it against the mock or the fake",
 )
-_PERSON = r"/api/v1/customers/([^/?#]+)"
+_PERSON = r"/api/v1/customers/(?P<person>[^/?#]+)"
 
 
 def _row(method: str, path: str, look: Looks | None = None, *, about_people: bool = True) -> Row:
@@ -164,8 +182,8 @@ TABLE: dict[str, Row | Never] = {
     "merge_customers": _row("POST", "/api/v1/merge_customers", _merge),
     **{name: _row("POST", _PERSON + "/events", _event) for name in ("track", "page", "screen")},
     "track_anonymous": _row("POST", "/api/v1/events", _anonymous, about_people=False),
-    "add_device": _row("PUT", _PERSON + "/devices"),
-    "delete_device": _row("DELETE", _PERSON + r"/devices/[^/?#]+"),
+    "add_device": _row("PUT", _PERSON + "/devices", _device),
+    "delete_device": _row("DELETE", _PERSON + r"/devices/(?P<device>[^/?#]+)"),
     "add_customers_to_segment": _row("POST", r"/api/v1/segments/[0-9]+/add_customers\?id_type=(?:id|email)", _members),
     "remove_customers_from_segment": _row("POST", r"/api/v1/segments/[0-9]+/remove_customers\?id_type=(?:id|email)", _members),
     **dict.fromkeys(("report_metric", "report_push", "unsubscribe"), _DELIVERY),
@@ -187,7 +205,8 @@ TABLE: dict[str, Row | Never] = {
 ENTITIES: dict[tuple[str, str], Looks | Never] = {
     ("person", "identify"): _identify_item,
     **{("person", action): _event_item for action in ("event", "page", "screen")},
-    **{("person", action): _person_item for action in ("delete", "unsuppress", "add_device", "delete_device")},
+    **{("person", action): _person_item for action in ("delete", "unsuppress")},
+    **{("person", action): _device_item for action in ("add_device", "delete_device")},
     ("person", "merge"): _merge,
     ("person", "suppress"): _SUPPRESS,
     **{("person", action): _OBJECT for action in ("add_relationships", "delete_relationships")},

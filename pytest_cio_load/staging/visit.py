@@ -34,13 +34,16 @@ class Visit:
         self._environment = environment
         self._approved: Approved | None = None
         self._refused: GuardRefused | None = None
+        # Processes of one session know nothing of each other, so each has its share of the caps.
+        self._processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
         self._calls = self._people = 0
 
-    def workspace(self, *, test: str) -> RealWorkspace:
+    def workspace(self, *, test: str, plan: Plan) -> RealWorkspace:
         """The workspace, for one test. Its ledger is on disk when this returns.
 
         Args:
             test: the node id.
+            plan: what the test means to do, which must be within what is left of the caps.
 
         Raises:
             GuardRefused: a rule of the guard is not met; asked again, it says the same without asking Customer.io.
@@ -48,18 +51,23 @@ class Visit:
         """
         approved = self._ask()
         caps, entry, known = self._settings.caps, approved.entry, approved.credentials
-        left = caps.max_people - self._people
-        if left <= 0:
-            got = f"one more test after {self._people:,} people were made up"
-            fix = "raise cio_max_people, or select fewer tests"
-            raise GuardRefused(f"the guard refuses staging, rule 'caps': got {got}; expected at most {caps.max_people:,}; {fix}")
+        people, calls = self._left(caps.max_people, self._people), self._left(caps.max_calls, self._calls)
+        shared = f" (what is left of it for each of {self._processes} processes)" if self._processes > 1 else ""
+        for got, most, name, more in (
+            (plan.rate, caps.max_rate, "max_rate", ""),
+            (plan.people, people, "max_people", shared),
+            (plan.calls, calls, "max_calls", shared),
+        ):
+            if got > most or most <= 0:
+                expected, fix = f"expected at most {max(0, most):,g}{more}", f"raise cio_{name}, or make less load"
+                raise GuardRefused(f"the guard refuses staging, rule 'caps': got {got:,g} in {test}; {expected}; {fix}")
         header = new_header(
             test=test, site=allowlist.hash_of(known.site_id), environment_id=entry.environment_id, region=approved.region.value
         )
-        ledger = ledgers.begin(self._settings.ledgers, header, most=left)
+        ledger = ledgers.begin(self._settings.ledgers, header, most=people)
         track = {(approved.region.track_host, known.site_id)}
-        permits = (grant(track, most_calls=max(0, caps.max_calls - self._calls)), grant({(approved.region.app_host, known.app_key)}))
-        return RealWorkspace(approved, header, ledger, permits, self._note, apart=self._settings.apart)
+        permits = (grant(track, most_calls=calls), grant({(approved.region.app_host, known.app_key)}, only=only_reads))
+        return RealWorkspace(approved, header, ledger, permits, self._note, apart=self._settings.apart, max_rate=caps.max_rate)
 
     def _ask(self) -> Approved:
         if self._refused is not None:
@@ -81,7 +89,16 @@ class Visit:
                 raise
         return self._approved
 
+    def _left(self, cap: int, used: int) -> int:
+        return cap // self._processes - used
+
     def _note(self, calls: int, people: int) -> None:
         """A test is over: what it took of the caps."""
         self._calls += calls
         self._people += people
+
+
+def only_reads(method: str, path: str) -> bool:
+    """Whether a request to the App API changes nothing: what it reads by POST are searches."""
+    place = path.partition("?")[0]
+    return (method == "GET" and place.startswith("/v1/")) or (method == "POST" and place in ("/v1/customers", "/v1/customers/attributes"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.customerio.client import AppClient, CallRecord, Client, SyncClient
     from pytest_cio_load.customerio.exchange import Admit
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
+    from pytest_cio_load.customerio.wire import Answer, Request, Wire
     from pytest_cio_load.customerio.workspaces import AppAccess, Workspace
     from pytest_cio_load.targets.wires import Wires
 
@@ -34,6 +35,7 @@ class Clients:
         on_call: is given the record of every call.
         now: seconds since the start of the run.
         admit: looks at what leaves for a real workspace.
+        heard: is given the body of every answer of the App API: it tells of real people too.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Clients:
         on_call: Callable[[CallRecord], None],
         now: Callable[[], float],
         admit: Admit | None = None,
+        heard: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._heard = heard
         self.workspaces, self.app_access = workspaces, app_access
         self._wires, self._seed, self._patient = wires, seed, patient
         self._on_call, self._now, self._admit = on_call, now, admit
@@ -98,6 +102,8 @@ class Clients:
         from pytest_cio_load.customerio.client import AppClient
 
         wire = self._wires.make(self.app_access, False)
+        if self._heard is not None:
+            wire = Overheard(wire, self._heard)
         return AppClient(
             self.app_access, wire, bucket=self.app_bucket, retry=retry, on_call=self._on_call, rng=self._rng("app"), now=self._now
         )
@@ -124,3 +130,20 @@ class Clients:
 
     def _rng(self, kind: str) -> Random:
         return Random() if self._seed is None else Random(f"{kind} client:{self._seed}")
+
+
+class Overheard:
+    """A wire whose answers somebody else hears too."""
+
+    def __init__(self, wire: Wire, heard: Callable[[bytes], None]) -> None:
+        self._wire, self._heard = wire, heard
+
+    async def send(self, request: Request) -> Answer:
+        """Send once. Raises NoAnswer when the network fails."""
+        answer = await self._wire.send(request)
+        self._heard(answer.body)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._wire.aclose()

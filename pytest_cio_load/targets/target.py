@@ -50,19 +50,20 @@ class Target:
         real: the real workspace, past the guard, when that is the target.
 
     Attributes:
+        real: as given.
         cleanup: people noted, deleted and left, after `aclose` or `close`; of a real workspace also whether that was verified.
     """
 
     def __init__(
         self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None], real: RealWorkspace | None = None
     ) -> None:
-        self._settings, self._seed, self._on_call, self._real = settings, seed, on_call, real
+        self._settings, self._seed, self._on_call, self.real = settings, seed, on_call, real
         self._in_process, self._is_ours = settings.target == MOCK, settings.target in (MOCK, FAKE)
         self._served = self._serve() if settings.target == FAKE else None
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
         self._has_workers = self._is_watched = False
-        self._wires = Wires(settings, lambda: self._model, self._time)
+        self._wires = Wires(settings, lambda: cast("Any", self.fake), self._time, *([] if real is None else [real.opening]))
         self._delivered: dict[str, int] | None = None
         self.cleanup: dict[str, Any] = {}
         if real is not None:
@@ -81,6 +82,7 @@ class Target:
             on_call=self._count,
             now=self._time,
             admit=real.admit if real is not None else None,
+            heard=real.secrets.sent if real is not None else None,
         )
 
     def _made_up_workspaces(self) -> tuple[list[Workspace], AppAccess]:
@@ -115,12 +117,12 @@ class Target:
     @property
     def secrets(self) -> Secrets | None:
         """What no report of this test may show, where there is anything: in a real workspace."""
-        return None if self._real is None else self._real.secrets
+        return None if self.real is None else self.real.secrets
 
     @property
     def workspace_facts(self) -> dict[str, Any]:
         """Which real workspace it is, for the report; nothing for any other target."""
-        return {} if self._real is None else self._real.facts
+        return {} if self.real is None else self.real.facts
 
     @cached_property
     def fake(self) -> FakeWorkspace | FakeAccount | ServedFake:
@@ -147,16 +149,18 @@ class Target:
 
     def faults(self) -> tuple[tuple[float, str], ...]:
         """What was arranged to go wrong, when in the run, and a line on it; of a server nobody knows."""
-        if not self._is_ours or (self._in_process and "fake" not in self.__dict__):
-            return ()
-        return self.fake.script()
+        return self.fake.script() if self._is_asked_for else ()
+
+    @property
+    def _is_asked_for(self) -> bool:
+        """Whether there is a fake, and it was used."""
+        return self._is_ours and (not self._in_process or "fake" in self.__dict__)
 
     def stop(self) -> None:
         """End the process that serves the fake, if there is one; let go of the real workspace."""
-        if self._served is not None:
-            self._served.close()
-        if self._real is not None:
-            self._real.close()
+        for each in (self._served, self.real):
+            if each is not None:
+                each.close()
 
     @cached_property
     def client(self) -> Client | RoutedClient:
@@ -218,11 +222,6 @@ class Target:
         """Events that the fake had already when they arrived; 0 for a server, which cannot be asked."""
         return self.fake.duplicates() if self._is_ours else 0
 
-    @property
-    def _model(self) -> FakeWorkspace | FakeAccount:
-        """The fake in this process."""
-        return cast("FakeWorkspace | FakeAccount", self.fake)
-
     def _time(self) -> float:
         return self._now()
 
@@ -232,7 +231,7 @@ class Target:
 
     def delivery(self) -> dict[str, int]:
         """What our client sent and what the mock received and did with it; empty for a server, which cannot be asked."""
-        if not self._is_ours or (self._in_process and "fake" not in self.__dict__):
+        if not self._is_asked_for:
             return {}
         if self._delivered is None:
             fake = self.fake
@@ -262,12 +261,13 @@ class Target:
     def close(self) -> None:
         """Delete the made-up people and close every connection; for sync tests."""
         self.delivery()
-        if self._real is not None:
+        if self.real is not None:
             from pytest_cio_load.staging.aside import run_aside
 
             run_aside(self._clean)
         elif self._ledger.noted and self._may_hold_people:
-            self._end_of_the_run()
+            if self._is_ours:
+                self.fake.end()
             cleaner = self._makes.for_threads(cleaning=True)
             self.cleanup = Cleanup(self._ledger).run_blocking(cleaner.delete)
             cleaner.close()
@@ -275,17 +275,20 @@ class Target:
             self.sync_client.close()
 
     async def _clean(self) -> None:
+        if self.real is not None:
+            self.real.end_load()
         if not self._ledger.noted or not self._may_hold_people:
             return
-        self._end_of_the_run()
+        if self._is_ours:
+            self.fake.end()  # it is not measured any more, so nothing goes wrong there now that would keep the people in it
         cleaner = cast("Client", self._makes.for_coroutines(cleaning=True))
         try:
-            if self._real is None:
+            if self.real is None:
                 self.cleanup = await Cleanup(self._ledger).run(cleaner.delete)
                 return
-            self.cleanup = self._real.unfinished()
+            self.cleanup = self.real.unfinished()
             async with self._makes.for_reading() as app:
-                self.cleanup = await self._real.clean(cleaner, app)
+                self.cleanup = await self.real.clean(cleaner, app)
         finally:
             await cleaner.aclose()
 
@@ -293,8 +296,3 @@ class Target:
     def _may_hold_people(self) -> bool:
         """A server may have got them from any client; the mock only from ours."""
         return not self._in_process or self._has_workers or self._is_watched or any(self._clients())
-
-    def _end_of_the_run(self) -> None:
-        """The mock is not measured any more, so nothing goes wrong there now that would keep the people in it."""
-        if self._is_ours:
-            self.fake.end()

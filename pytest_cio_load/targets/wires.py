@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,10 +27,17 @@ class Wires:
         settings: which target, and how long a request may wait for its answer.
         model: the fake in this process; asked only for the mock.
         time: seconds since the start of the run.
+        opening: the permit that wires are made under, of a real workspace.
     """
 
-    def __init__(self, settings: Settings, model: Callable[[], FakeWorkspace | FakeAccount], time: Callable[[], float]) -> None:
-        self._settings, self._model, self._time = settings, model, time
+    def __init__(
+        self,
+        settings: Settings,
+        model: Callable[[], FakeWorkspace | FakeAccount],
+        time: Callable[[], float],
+        opening: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._settings, self._model, self._time, self._opening = settings, model, time, opening
         self._in_process, self._is_ours = settings.target == MOCK, settings.target in (MOCK, FAKE)
 
     def _patience(self, unhurried: bool) -> float:
@@ -40,7 +48,8 @@ class Wires:
         from pytest_cio_load.customerio.engines import make_wire
 
         if not self._in_process:
-            return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
+            with self._opening():
+                return make_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
         from pytest_cio_load.fake.doors import async_door
 
         sleep = _no_sleep if unhurried else asyncio.sleep
@@ -52,7 +61,8 @@ class Wires:
         from pytest_cio_load.customerio.engines import make_sync_wire
 
         if not self._in_process:
-            return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
+            with self._opening():
+                return make_sync_wire(workspace, self._settings.wire, timeout=self._patience(unhurried), http2=self._settings.http2)
         from pytest_cio_load.fake.doors import sync_door
 
         waits = {"sleep": lambda _: None} if unhurried else {}

@@ -24,15 +24,26 @@ class Documents:
     """Makes run documents."""
 
     def of(
-        self, response: Sequence[float], *, rate: int = 80, timeline: bool = True, own: dict[str, Sequence[float]] | None = None, **how: Any
+        self,
+        response: Sequence[float],
+        *,
+        rate: int = 80,
+        late: Sequence[float] = (),
+        timeline: bool = True,
+        own: dict[str, Sequence[float]] | None = None,
+        **how: Any,
     ) -> Document:
-        """A run with these response times in ms, one iteration due after the other. *own*: samples of other trends; *how*: of the run."""
+        """A run with these response times in ms, one iteration due after the other.
+
+        *late*: by how many ms each began late, as part of its response time; *own*: samples of other trends; *how*: of the run.
+        """
         lasts = len(response) / rate
         line = Timeline(lasts=round(lasts * MICROSECONDS), warmup=0) if timeline else None
         book = Recorder({}, warmup=0, lag_tolerance=MICROSECONDS, home="", timeline=line)
         for index, ms in enumerate(response):
             due = round(index / rate * MICROSECONDS)
-            book.finished(Sample(Arrival(index, due), due, due + round(ms * 1000), 0, Outcome.OK, None))
+            began = due + round((late[index] if late else 0.0) * 1000)
+            book.finished(Sample(Arrival(index, due), began, due + round(ms * 1000), 0, Outcome.OK, None))
         for name, values in (own or {}).items():
             for value in values:
                 book.add(name, Kind.TREND, value)
@@ -56,6 +67,14 @@ class Documents:
         """A run whose response times are lognormal, of 20 ms at the median."""
         rng = Random(seed)
         return self.of([20 * factor * rng.lognormvariate(0, sigma) for _ in range(samples)], **how)
+
+    def disturbed(
+        self, seed: int, *, stretches: Sequence[tuple[int, int]], factor: float = 1.0, delay: float = 60.0, **how: Any
+    ) -> Document:
+        """A run as of `lognormal`, in stretches of which each iteration began late by up to *delay* ms."""
+        rng = Random(seed)
+        late = [rng.uniform(0.0, delay) if any(begin <= at < end for begin, end in stretches) else 0.0 for at in range(1600)]
+        return self.of([each + 20 * factor * rng.lognormvariate(0, 0.2) for each in late], late=late, **how)
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from pytest_cio_load.baseline.clustering import inflation
+from pytest_cio_load.baseline.parts import Part
 
 
 def worth(doc: Any, percentile: str) -> float:
     """What one sample of a run is worth, at a percentile of its columns."""
     response = doc["metrics"]["response"]
-    told = inflation(doc["timeline"], response[percentile], response["min"], 0.95)
+    part = Part.whole(doc)
+    assert part is not None
+    told = inflation(part, response[percentile], 0.95)
     assert told is not None
     return 1 / told
 
@@ -57,10 +60,11 @@ def test_what_varies_smoothly_is_seen_too(documents: Any) -> None:
     assert worth(documents.of(values), "med") < 0.2
 
 
-def test_without_a_timeline_nothing_is_known(documents: Any) -> None:
-    """Nor with one that has a single stretch."""
-    assert inflation(None, 20.0, 10.0, 0.95) is None
-    assert inflation(documents.of([20.0] * 5)["timeline"], 20.0, 10.0, 0.95) is None
+def test_one_stretch_says_nothing(documents: Any) -> None:
+    """There is none to compare it with."""
+    part = Part.whole(documents.of([20.0] * 5))
+    assert part is not None
+    assert inflation(part, 20.0, 0.95) is None
 
 
 def test_the_warmup_counts_for_nothing(documents: Any) -> None:

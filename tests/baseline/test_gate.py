@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_cio_load.baseline.comparison import Comparison
+from pytest_cio_load.baseline.figures import clustering_of
 from pytest_cio_load.baseline.gate import Change, compare, joined, state_of
 from pytest_cio_load.baseline.grammar import Gate, read_gates
 from pytest_cio_load.baseline.intervals import Estimate
@@ -151,9 +152,66 @@ def test_a_quiet_baseline_does_not_vouch_for_a_loud_run(documents: Any) -> None:
     """It shows no clusters because it happened to have none; the run does, and they count for both."""
     was, rng = documents.lognormal(1), Random(2)
     values = [20 * rng.lognormvariate(0, 0.2) + (rng.expovariate(1 / 15) if 300 <= at % 800 < 350 else 0.0) for at in range(1600)]
-    found, back = one(was, documents.of(values)), one(documents.of(values), was)
-    assert found.change == pytest.approx(0.15, abs=0.1)
-    assert found.state == back.state == "cannot tell"
+    now = documents.of(values)
+    assert one(was, now).state == "cannot tell"
+    alone = clustering_of(was, was, gates("p95:10%")[0], 0.95)
+    assert alone is not None
+    assert alone < 3
+    for pair in ((was, now), (now, was)):
+        both = clustering_of(*pair, gates("p95:10%")[0], 0.95)
+        assert both is not None
+        assert both > 5
+
+
+STRETCHES = ((200, 320), (900, 1100))
+
+
+def test_what_the_machine_was_late_by_is_left_out(documents: Any) -> None:
+    """A slowdown is found though a fifth of a run was disturbed, and the same code stays the same."""
+    for factor, state in ((1.15, "worse"), (1.0, "same"), (0.8, "better")):
+        quiet, now = documents.lognormal(1), documents.disturbed(2, factor=factor, stretches=STRETCHES)
+        loud = documents.disturbed(1, stretches=STRETCHES)
+        assert one(loud, documents.lognormal(2, factor=factor)).state == state
+        found = one(loud, now)
+        assert found.state == state
+        assert found.change == pytest.approx(factor - 1, abs=0.06)
+        assert found.why.endswith("; left out is when the load generator was late itself, 21% of the baseline and 21% of the run")
+        assert one(quiet, now).state == {"same": "cannot tell"}.get(state, state if factor > 1 else "cannot tell")
+
+
+def test_what_is_worse_only_when_the_generator_is_late_cannot_be_told(documents: Any) -> None:
+    """It may be the machine, and it may be code that keeps the generator waiting."""
+    found = one(documents.lognormal(1), documents.disturbed(2, stretches=[(0, 800)]))
+    assert found.state == "cannot tell"
+    assert found.why.startswith("it is worse (+")
+    assert found.why.endswith(
+        "only while the load generator was late itself, 0% of the baseline and 50% of the run: measure again on a quieter machine"
+    )
+
+
+def test_a_run_that_was_late_throughout_cannot_be_compared(documents: Any) -> None:
+    """There is nothing left to compare."""
+    found = one(documents.lognormal(1), documents.disturbed(2, stretches=[(0, 1600)]))
+    why = "the load generator was late itself, 0% of the baseline and 100% of the run: measure again on a quieter machine"
+    assert (found.state, found.why) == ("cannot tell", why)
+
+
+def test_the_mean_and_a_time_leave_it_out_too(documents: Any) -> None:
+    """By the same parts of the runs."""
+    was = documents.disturbed(1, stretches=[(0, 100)])
+    for text in ("mean:10%", "p50:+2ms", "p95:+3ms"):
+        assert one(was, documents.disturbed(2, factor=1.2, stretches=STRETCHES), text).state == "worse"
+
+
+def test_a_call_may_be_moved_as_the_response_was(documents: Any) -> None:
+    """Its samples have no intervals, so what lateness did to the response widens its interval."""
+    own = {name: [value + at % 5 for at in range(1600)] for name, value in (("was", 10.0), ("now", 13.0))}
+    quiet = [documents.lognormal(seed, own={"size": own[name]}) for seed, name in ((1, "was"), (2, "now"))]
+    assert one(*quiet, "size.p95:10%").state == "worse"
+    loud = documents.disturbed(2, stretches=STRETCHES, own={"size": own["now"]})
+    assert one(quiet[0], loud, "size.p95:10%").state == "cannot tell"
+    drowned = documents.disturbed(2, stretches=[(0, 1600)], own={"size": own["now"]})
+    assert one(quiet[0], drowned, "size.p95:10%").state == "cannot tell"
 
 
 def test_the_interval_covers_the_change(documents: Any) -> None:

@@ -71,7 +71,8 @@ def test_what_reads(text: str, gate: Gate) -> None:
 
 def test_several_are_apart_by_commas() -> None:
     """In their order."""
-    assert [str(gate) for gate in gates("p95:10%, p99:+5ms,rate:1%,identify.mean:3%")] == ["p95:10%", "p99:+5ms", "rate:1%", "identify.mean:3%"]
+    read = gates("p95:10%, p99:+5ms,rate:1%,identify.mean:3%")
+    assert [str(gate) for gate in read] == ["p95:10%", "p99:+5ms", "rate:1%", "identify.mean:3%"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,16 @@ def test_the_spread_is_that_of_the_runs(runs: list[Any]) -> None:
     assert (noise.test, noise.runs) == ("tests/test_it.py::test_identify", 8)
 
 
+def test_what_the_machine_was_late_by_is_left_out(documents: Any) -> None:
+    """As the gate leaves it out: runs of which some were disturbed differ no more than others."""
+    stretches = [(100 * seed, 100 * seed + 60 * (seed % 4)) for seed in range(8)]
+    disturbed = measure([documents.disturbed(seed, stretches=[each]) for seed, each in enumerate(stretches)])
+    found = {each.aggregation: each for each in disturbed.spreads if each.metric == "response"}
+    assert found["95"].share < 0.04
+    assert found["95"].typical == pytest.approx(28.0, rel=0.05)
+    assert found["mean"].share < 0.04
+
+
 def test_every_figure_has_one(runs: list[Any]) -> None:
     """Of every trend, and the rate."""
     found = {(each.metric, each.aggregation) for each in measure(runs).spreads}

@@ -14,7 +14,7 @@ import pytest
 from pytest_cio_load.load import pauses as pauses_module
 from pytest_cio_load.load.clock import WallClock
 from pytest_cio_load.load.driver import Driver
-from pytest_cio_load.load.pauses import BUDGET, NO_PAUSES, WORTHWHILE, Collector, Pauses, generation_for
+from pytest_cio_load.load.pauses import BUDGET, NO_PAUSES, PYTHONS_OWN, WORTHWHILE, Collector, Pauses, generation_for
 from pytest_cio_load.load.run import Outcome
 from pytest_cio_load.load.schedule import Arrival
 
@@ -27,7 +27,7 @@ def as_it_was() -> Iterator[None]:
     gc.enable()
     thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
     yield
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() < PYTHONS_OWN
     gc.enable()
     assert (gc.get_threshold(), gc.callbacks) == (thresholds, callbacks)
 
@@ -57,7 +57,7 @@ def test_what_is_alive_is_frozen_and_the_budget_raised_while_it_lasts() -> None:
     """Generations one and two keep their numbers."""
     own = gc.get_threshold()
     with Collector(at_once=False):
-        assert gc.get_freeze_count() > 1_000
+        assert gc.get_freeze_count() > PYTHONS_OWN
         assert gc.get_threshold() == (max(own[0], BUDGET), *own[1:])
     assert gc.get_threshold() == own
 
@@ -91,7 +91,8 @@ def test_one_that_is_switched_off_stays_off(switch_off: Callable[[], None], monk
     off = gc.isenabled(), gc.get_threshold()
     keep = [[] for _ in range(2 * WORTHWHILE)]  # type: ignore[var-annotated]
     with Collector(at_once=True) as collector:
-        assert (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()) == (*off, 0)
+        assert (gc.isenabled(), gc.get_threshold()) == off
+        assert gc.get_freeze_count() < PYTHONS_OWN
         assert not collector.wants_gap
         collector.use(SECOND)
         assert collector.pauses == NO_PAUSES

@@ -200,7 +200,7 @@ def test_adding_the_same_again() -> None:
     [
         ({"environment_id": 7}, "workspace 7, region us, a name with 'Staging'"),
         ({"region": "eu"}, "workspace 1001, region eu, a name with 'Staging'"),
-        ({"name": None}, "workspace 1001, region us, any name"),
+        ({"name": None}, "workspace 1001, region us, a name that says tests"),
     ],
 )
 def test_adding_something_else_for_the_same_site_id(change: dict[str, object], said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -185,13 +186,13 @@ def named(text: str | None) -> Entry:
         (workspaces((1, "Production"), (1001, "Acme Staging")), None, "Acme Staging"),
         (workspaces((1001, "Acme Staging")), "staging", "Acme Staging"),
         (workspaces((1001, "STAGING")), "Staging", "STAGING"),
-        (workspaces(), None, ""),
+        (workspaces((1001, "Acme")), "acme", "Acme"),
         (workspaces((1001, "Delivery tests")), None, "Delivery tests"),
-        (workspaces((1001, "Product team, alive")), None, "Product team, alive"),
+        (workspaces((1001, "Product team, alive")), "team", "Product team, alive"),
     ],
 )
 def test_a_name_and_an_app_key_that_will_do(answer: Heard, text: str | None, name: str) -> None:
-    """The workspace is found by its number, among others; a list that is empty says nothing against it."""
+    """The workspace is found by its number, among others."""
     by_name, by_key, called = identity.names(named(text), answer)
     assert (by_name.state, by_key.state, called) == ("met", "met", name)
 
@@ -205,6 +206,21 @@ def test_a_name_and_an_app_key_that_will_do(answer: Heard, text: str | None, nam
         ("prod2", "prod"),
         ("my_prod_copy", "prod"),
         ("AcmeProd", "prod"),
+        ("EUProd", "prod"),
+        ("USProd test", "prod"),
+        ("ACMEProduction", "production"),
+        ("acmeprod", "acmeprod"),
+        ("ACMEPROD", "acmeprod"),
+        ("ProdEU", "prod"),
+        ("Prod2", "prod"),
+        ("prd", "prd"),
+        ("staging-prd1", "prd"),
+        ("acmeprd", "acmeprd"),
+        ("Nonproduction", "nonproduction"),
+        ("Production-like staging", "production"),
+        ("Productions", "productions"),
+        ("EULive", "live"),
+        ("go-live test", "live"),
         ("acmeLive", "live"),
         ("Live", "live"),
         ("pre-prod", "prod"),
@@ -217,19 +233,67 @@ def test_a_name_of_production(name: str, word: str) -> None:
     by_name, by_key, _ = identity.names(named(None), workspaces((1001, name)))
     assert by_key.state == "met"
     assert by_name.state == "not met"
-    assert by_name.said == f"got {name!r}, with {word!r} in it; expected no name with prod, production or live in it"
+    assert by_name.said == f"got {name!r}, with {word!r} in it; expected no name with prod, production, prd or live in it"
     assert by_name.remedy == "use a test workspace; if this is one, rename it"
 
 
-@pytest.mark.parametrize(
-    ("answer", "got"),
-    [(workspaces((1001, "Acme QA")), "'Acme QA'"), (workspaces(), "no name, for the App key lists no workspace")],
-)
-def test_a_name_without_the_text_that_was_declared(answer: Heard, got: str) -> None:
-    """A text that cannot be looked for is not found."""
-    by_name, _, _ = identity.names(named("Staging"), answer)
+@pytest.mark.parametrize("text", ["Acme", "Production", "prod"])
+@pytest.mark.parametrize("name", ["Acme Production", "AcmeProd"])
+def test_a_declared_text_is_no_way_round(name: str, text: str) -> None:
+    """A name of production is refused whatever the list says of it."""
+    by_name, _, _ = identity.names(named(text), workspaces((1001, name)))
+    assert (by_name.state, "use a test workspace" in by_name.remedy) == ("not met", True)
+
+
+@pytest.mark.parametrize("name", ["Product", "Delivery", "alive", "prodigy", "deliver", "Prduct"])
+def test_words_that_only_look_like_it(name: str) -> None:
+    """Are none of production."""
+    assert identity.production_word(name) is None
+
+
+@pytest.mark.parametrize("word", sorted(identity.TESTS))
+@pytest.mark.parametrize("shape", ["{}", "Acme {}", "acme-{}-2", "{}2", "acme_{}", "({})"])
+def test_a_word_that_marks_a_workspace_for_tests(word: str, shape: str) -> None:
+    """Is one in any case, and set apart by anything that is no letter."""
+    for written in (word, word.upper(), word.title()):
+        by_name, by_key, _ = identity.names(named(None), workspaces((1001, shape.format(written))))
+        assert (by_name.state, by_key.state) == ("met", "met")
+
+
+@pytest.mark.parametrize("name", ["AcmeStaging", "ACMEStaging", "EUQa", "loadTests", "Acme2Dev", "\uff32\uff21 \uff31\uff21"])
+def test_capitals_and_digits_part_words(name: str) -> None:
+    """As people write names that have no spaces."""
+    assert identity.names(named(None), workspaces((1001, name)))[0].state == "met"
+
+
+@pytest.mark.parametrize("name", ["Acme", "EU", "Main", "Latest", "Contest", "Acme devices", "Default", "Workload", "Precise", "4711"])
+@pytest.mark.parametrize(("region", "option"), [("us", ""), ("eu", " --region eu")])
+def test_a_name_that_does_not_say_tests(name: str, region: str, option: str) -> None:
+    """Is that of a workspace of which nobody knows what it is for; the remedy keeps its region."""
+    by_name, by_key, _ = identity.names(replace(ENTRY, region=region), workspaces((1001, name)))
+    assert (by_name.state, by_key.state) == ("not met", "met")
+    assert by_name.said == f"got {name!r}; expected a name with a word such as test, staging or sandbox in it"
+    assert by_name.remedy == (
+        "if it is a workspace for tests, declare a text of its name: "
+        f"cio-load allow --environment-id 1001{option} --name TEXT --replace"
+    )
+    assert identity.names(replace(ENTRY, name=name[1:]), workspaces((1001, name)))[0].state == "met"
+
+
+def test_a_name_without_the_text_that_was_declared() -> None:
+    """Is another workspace's, whatever else it says."""
+    by_name, _, _ = identity.names(named("Staging"), workspaces((1001, "Acme QA")))
     assert by_name.state == "not met"
-    assert by_name.said == f"got {got}; expected a name with 'Staging' in it, as the allow-list has it"
+    assert by_name.said == "got 'Acme QA'; expected a name with 'Staging' in it, as the allow-list has it"
+
+
+@pytest.mark.parametrize("text", [None, "Staging"])
+def test_an_app_key_that_lists_no_workspace(text: str | None) -> None:
+    """Is taken; but a name that nobody knows is no name that is met."""
+    by_name, by_key, name = identity.names(named(text), workspaces())
+    assert (by_name.state, by_key.state, name) == ("not met", "met", "")
+    assert by_name.said == "got no name, for the App key lists no workspace; expected workspace 1001 once"
+    assert by_name.remedy == "set CIO_LOAD_APP_KEY to an App API key of the account that the workspace is in"
 
 
 BAD_KEYS = [
@@ -265,9 +329,11 @@ def test_an_app_key_that_is_not_taken(answer: Heard | CustomerIOError, got: str,
     ],
 )
 def test_an_app_key_of_another_account(answer: Heard, got: str) -> None:
-    """It could not find again what was made up."""
+    """It could not find again what was made up, and nobody knows the name."""
     by_name, by_key, _ = identity.names(ENTRY, answer)
-    assert (by_name.state, by_key.state) == ("not asked", "not met")
+    assert (by_name.state, by_key.state) == ("not met", "not met")
+    assert by_name.said == f"got no name, for the App key lists {got}; expected workspace 1001 once"
+    assert "the account that the workspace is in" in by_name.remedy
     assert by_key.said == f"got {got}; expected workspace 1001 once"
     assert "the account that the workspace is in" in by_key.remedy
 
@@ -276,3 +342,10 @@ def test_an_app_key_of_another_account(answer: Heard, got: str) -> None:
 def test_a_name_with_the_word_is_found_whatever_is_around(text: str) -> None:
     """Set apart by anything that is no letter."""
     assert identity.production_word(f"{text} live") is not None
+
+
+@given(st.text(), st.sampled_from(["prod", "production", "prd"]), st.sampled_from(["", "2", " ", "-eu", "EU"]))
+def test_a_word_that_ends_like_production_is_found(before: str, word: str, after: str) -> None:
+    """Whatever stands before it, in whatever case."""
+    assert identity.production_word(f"{before}{word}{after}") is not None
+    assert identity.production_word(f"{before}{word.upper()} {after}") is not None

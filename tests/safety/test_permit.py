@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -202,12 +203,13 @@ def test_a_cap_is_kept_across_threads_and_hosts() -> None:
 
     def ask(number: int) -> bool:
         try:
-            check(*((TRACK, "site") if number % 2 else ("https://api.customer.io", "app")), *PERSON)
+            gates[number % 2].check(*PERSON)
         except GuardRefused:
             return False
         return True
 
     with grant({("track.customer.io", "site"), ("api.customer.io", "app")}, most_calls=100) as permit, ThreadPoolExecutor(8) as pool:
+        gates = [gate for gate in (gate_for(TRACK, "site"), gate_for("https://api.customer.io", "app")) if gate is not None]
         assert sum(pool.map(ask, range(400))) == 100
         assert permit.calls == 100
 
@@ -218,12 +220,15 @@ def test_several_permits_at_once(given_out: list[tuple[bool, int]], requests: in
     site = {("track.customer.io", "site")}
     granted = [grant(site, only=frozenset({REGION}) if narrow else None, most_calls=most) for narrow, most in given_out]
     through = 0
-    for _ in range(requests):
-        try:
-            check(TRACK, "site", *PERSON)
-            through += 1
-        except GuardRefused:
-            pass
+    with ExitStack() as under:
+        for permit in granted:
+            under.enter_context(permit.opening())
+        for _ in range(requests):
+            try:
+                check(TRACK, "site", *PERSON)
+                through += 1
+            except GuardRefused:
+                pass
     room = sum(most for narrow, most in given_out if not narrow)
     assert through == sum(permit.calls for permit in granted) == min(room, requests)
     for permit in granted:
@@ -234,15 +239,46 @@ def test_several_permits_at_once(given_out: list[tuple[bool, int]], requests: in
 
 def test_a_gate_sees_a_permit_that_ends() -> None:
     """Whoever was let in is asked again."""
-    gate = gate_for(TRACK, "site")
-    assert gate is not None
-    with pytest.raises(GuardRefused):
-        gate.check_open()
+    before = gate_for(TRACK, "site")
+    assert before is not None
     with grant({("track.customer.io", "site")}, only=frozenset({REGION}), most_calls=0) as permit:
+        gate = gate_for(TRACK, "site")
+        assert gate is not None
         gate.check_open()
+        with pytest.raises(GuardRefused, match="a wire that was not made under the permit|other credentials"):
+            before.check_open()
         assert permit.calls == 0
     with pytest.raises(GuardRefused):
         gate.check_open()
+
+
+def test_a_permit_belongs_to_what_was_made_under_it() -> None:
+    """Not to whoever has the same credentials, before, beside, or under a later one."""
+    site = {("track.customer.io", "site")}
+    with grant(site):
+        kept = gate_for(TRACK, "site")
+    later = grant(site)
+    beside = gate_for(TRACK, "site")
+    with later.opening():
+        within = gate_for(TRACK, "site")
+    assert kept is not None
+    assert beside is not None
+    assert within is not None
+    for gate in (kept, beside):
+        with pytest.raises(GuardRefused, match="a wire that was not made under the permit"):
+            gate.check(*PERSON)
+    within.check(*PERSON)
+    later.revoke()
+    with pytest.raises(GuardRefused):
+        within.check(*PERSON)
+
+
+def test_only_what_a_rule_lets_through() -> None:
+    """A rule in place of a list."""
+    with grant({("track.customer.io", "site")}, only=lambda method, path: method == "GET"):
+        check(TRACK, "site", "GET", "/auth")
+        with pytest.raises(GuardRefused, match="got a PUT request that it is not for; expected one that only reads"):
+            check(TRACK, "site", *PERSON)
 
 
 def test_who_is_passing() -> None:

@@ -29,16 +29,51 @@ def test_keys_are_hidden_in_every_form() -> None:
         ("it's", 'got "it\'s"', f'got "{HIDDEN}"'),
         ("two\nlines", r"got 'two\nlines'", f"got '{HIDDEN}'"),
         ("Zoë", r'{"name": "Zo\u00eb"}', f'{{"name": "{HIDDEN}"}}'),
-        (123456, "of 123456, not 1234567", f"of {HIDDEN}, not 1234567"),
+        ("pro", "a_pro plan", "a_pro plan"),
+        ("nodes", "ten nodes, nodesets", f"ten {HIDDEN}, nodesets"),
+        ("Ada Lovelace", "user_Ada Lovelace2", f"user_{HIDDEN}2"),
+        ("s3cr3t", "plan=xs3cr3tx", f"plan=x{HIDDEN}x"),
+        (12345, "of 12345, not 123456", f"of {HIDDEN}, not 123456"),
+        (123456, "of 123456, and in 1234567", f"of {HIDDEN}, and in {HIDDEN}7"),
         (12, "12 of 12", "12 of 12"),
         (True, "True or true", "True or true"),
     ],
 )
 def test_attributes_are_hidden(value: object, text: str, hidden: str) -> None:
-    """Whole words of them, however they are written; what is too short to be told from other words is left."""
+    """However they are written: short ones as whole words, longer ones anywhere; what is too short to be told from words is left."""
     secrets = Secrets()
     secrets.sent(json.dumps({"person": {"attributes": [value]}}).encode())
     assert secrets.hide(text) == hidden
+
+
+def remembering(monkeypatch: pytest.MonkeyPatch, most: int) -> Secrets:
+    """Secrets that remember so many values."""
+    monkeypatch.setattr("pytest_cio_load.safety.secrets._REMEMBERED", most)
+    return Secrets()
+
+
+def hidden(secrets: Secrets, *words: str) -> list[str]:
+    """Which of the words are."""
+    return [word for word in words if secrets.hide(word) == HIDDEN]
+
+
+def test_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest make room."""
+    secrets = remembering(monkeypatch, 2)
+    secrets.sent(b'["alpha", "beta", "gamma"]')
+    assert hidden(secrets, "alpha", "beta", "gamma") == ["beta", "gamma"]
+
+
+def test_a_value_that_is_sent_again_and_again_takes_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is the newest again."""
+    secrets = remembering(monkeypatch, 3)
+    secrets.sent(b'["alpha", "beta"]')
+    for _ in range(100):
+        secrets.sent(b'["alpha", "alpha"]')
+    secrets.sent(b'["gamma"]')
+    assert hidden(secrets, "alpha", "beta", "gamma") == ["alpha", "beta", "gamma"]
+    secrets.sent(b'["delta"]')
+    assert hidden(secrets, "alpha", "beta", "gamma", "delta") == ["alpha", "gamma", "delta"]
 
 
 def test_made_up_names_are_shown() -> None:

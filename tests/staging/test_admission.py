@@ -29,7 +29,7 @@ from pytest_cio_load.staging.decisions import ENTITIES, TABLE, Never
 
 PREFIX, RUN = "cio-load-3f9a1c07", "20261124-142501-3f9a1c"
 OURS, FRIEND, REAL = f"{PREFIX}-5", f"{PREFIX}-5-friend", "customer-4711"
-MAIL = f"{OURS}@example.com"
+MAIL, TOKEN = f"{OURS}@example.com", f"{OURS}-token"
 ANSWER = Answer(200, {}, b"{}\n")
 
 
@@ -97,8 +97,8 @@ ADMITTED: dict[str, tuple[api.Operation, list[str]]] = {
     "page": (api.page(OURS, "https://shop.example/"), [OURS]),
     "screen": (api.screen(OURS, "home"), [OURS]),
     "track_anonymous": (api.track_anonymous(f"{OURS}-visitor", "seen"), []),
-    "add_device": (api.add_device(OURS, "token", "ios"), [OURS]),
-    "delete_device": (api.delete_device(OURS, "token"), [OURS]),
+    "add_device": (api.add_device(OURS, TOKEN, "ios"), [OURS]),
+    "delete_device": (api.delete_device(OURS, TOKEN), [OURS]),
     "merge": (api.merge_customers("id", OURS, "email", MAIL), [OURS, MAIL]),
     "segment": (api.add_customers_to_segment(7, [OURS, FRIEND]), [OURS, FRIEND]),
     "segment by email": (api.remove_customers_from_segment(7, [MAIL], id_type="email"), [MAIL]),
@@ -109,7 +109,9 @@ ADMITTED: dict[str, tuple[api.Operation, list[str]]] = {
     **{f"entity {action}": (api.entity(person(action, name="n")), [OURS]) for action in ("event", "page", "screen")},
     **{f"entity {action}": (api.entity(person(action)), [OURS]) for action in ("identify", "delete", "unsuppress")},
     "entity by email": (api.entity({**person("event", name="n"), "identifiers": {"email": MAIL}}), [MAIL]),
-    "entity add_device": (api.entity(person("add_device", device={"token": "t", "platform": "ios"})), [OURS]),
+    "entity add_device": (api.entity(person("add_device", device={"token": TOKEN, "platform": "ios"})), [OURS]),
+    "entity delete_device": (api.entity(person("delete_device", device={"token": TOKEN})), [OURS]),
+    "devices in a batch": (api.batch([api.add_device(OURS, TOKEN, "ios"), api.delete_device(OURS, TOKEN)]), [OURS]),
     "entity merge": (
         api.entity({"type": "person", "action": "merge", "primary": {"id": OURS}, "secondary": {"id": FRIEND}}),
         [OURS, FRIEND],
@@ -145,6 +147,8 @@ VISITOR = "got an anonymous_id that may be a real visitor's; expected one that b
 FORM = "got a request of another form; expected the one that identify has; make it with api.identify"
 UNDECIDED = "got an operation that nobody has decided on; expected one of those that can be taken back; leave it out"
 UNNAMED = "got a person who is named neither by id nor by email alone; expected one of the two"
+PHONE = "phone: got one; expected none: no number is known to be nobody's, and a campaign may send messages to it; leave it out, or name"
+DEVICE = "got a device that may be somebody's; expected an id or token that begins with the id of cio_load.user, which no push message"
 LINKS = [{"identifiers": {"object_type_id": "1", "object_id": "o"}}]
 
 REFUSED: dict[str, tuple[api.Operation, str]] = {
@@ -189,8 +193,21 @@ REFUSED: dict[str, tuple[api.Operation, str]] = {
     "an anonymous event of a visitor": (api.track_anonymous("visitor", "n"), VISITOR),
     "an anonymous event with a recipient": (api.track_anonymous(OURS, "n", {"recipient": MAIL}), INVITE),
     "an invite": (api.track_anonymous(None, "n", {"recipient": MAIL}), INVITE),
-    "add_device": (api.add_device(REAL, "t", "ios"), PERSON),
-    "delete_device": (api.delete_device(REAL, "t"), PERSON),
+    "add_device": (api.add_device(REAL, TOKEN, "ios"), PERSON),
+    "delete_device": (api.delete_device(REAL, TOKEN), PERSON),
+    **{
+        f"add_device, {token!r}": (api.add_device(OURS, token, "ios"), DEVICE)
+        for token in ("t", PREFIX, f"{PREFIX}-", f"{PREFIX}0-5", f" {TOKEN}", TOKEN.upper())
+    },
+    "add_device, another token in it": (
+        replace(api.add_device(OURS, TOKEN, "ios"), body=json.dumps({"device": {"id": TOKEN, "token": "t"}}).encode()),
+        DEVICE,
+    ),
+    "add_device of none": (replace(api.add_device(OURS, TOKEN, "ios"), body=b'{"device":{"platform":"ios"}}'), DEVICE),
+    "add_device that is no object": (replace(api.add_device(OURS, TOKEN, "ios"), body=b'{"device":["t"]}'), DEVICE),
+    "add_device, a number": (replace(api.add_device(OURS, TOKEN, "ios"), body=b'{"device":{"id":5}}'), DEVICE),
+    "delete_device, a real one": (api.delete_device(OURS, "t"), DEVICE),
+    "delete_device, a real one, percent-encoded": (api.delete_device(OURS, f"t/{TOKEN}"), DEVICE),
     "merge into a real person": (api.merge_customers("id", REAL, "id", OURS), PERSON),
     "merge of a real person": (api.merge_customers("id", OURS, "id", REAL), PERSON),
     "merge by cio_id": (api.merge_customers("id", OURS, "cio_id", "0a"), PERSON),
@@ -209,6 +226,40 @@ REFUSED: dict[str, tuple[api.Operation, str]] = {
     "a form without data": (replace(api.submit_form("f", {"id": OURS}), body=b"{}"), "attributes: got none that can be read; expected"),
     "entity": (api.entity({**person("event", name="n"), "identifiers": {"id": REAL}}), PERSON),
     "entity by phone": (api.entity({**person("event", name="n"), "identifiers": {"phone": "+1"}}), PERSON),
+    "entity by phone, in its body": (
+        replace(api.entity(person("delete")), body=b'{"type":"person","action":"delete","identifiers":{"phone":"+15550100"}}'),
+        UNNAMED,
+    ),
+    "entity by id and phone": (
+        replace(api.entity(person("delete")), body=json.dumps(person("delete") | {"identifiers": {"id": OURS, "phone": "+1"}}).encode()),
+        UNNAMED,
+    ),
+    "entity merge by phone": (
+        replace(
+            api.entity({"type": "person", "action": "merge", "primary": {"id": OURS}, "secondary": {"id": FRIEND}}),
+            body=b'{"type":"person","action":"merge","primary":{"phone":"+1"},"secondary":{"phone":"+1"}}',
+        ),
+        UNNAMED,
+    ),
+    "a phone as identifier": (identified("+15550100"), PERSON),
+    "a phone": (identified(phone="+15550100"), PHONE),
+    "a phone, made up": (identified(phone=f"{OURS}-phone"), PHONE),
+    "no phone": (identified(phone=None), PHONE),
+    "a phone in a form": (api.submit_form("f", {"id": OURS, "phone": "+15550100"}), PHONE),
+    "entity, a phone": (api.entity(person("identify", attributes={"phone": "+15550100"})), PHONE),
+    "a phone in a batch": (api.batch([api.track(OURS, "n"), identified(phone="+15550100")]), f"operations[1]: {PHONE}"),
+    "entity add_device, a real one": (api.entity(person("add_device", device={"token": "t", "platform": "ios"})), DEVICE),
+    "entity delete_device, a real one": (api.entity(person("delete_device", device={"token": "t"})), DEVICE),
+    "entity add_device, an id in it": (
+        api.entity(person("add_device", device={"token": TOKEN, "id": "t", "platform": "ios"})),
+        DEVICE,
+    ),
+    "entity add_device of none": (replace(api.entity(person("delete")), body=json.dumps(person("add_device")).encode()), DEVICE),
+    "entity identify with a device": (
+        replace(api.entity(person("identify")), body=json.dumps(person("identify", device={"token": "t"})).encode()),
+        DEVICE,
+    ),
+    "a device in a batch": (api.batch([api.track(OURS, "n"), api.add_device(OURS, "t", "ios")]), f"operations[1]: {DEVICE}"),
     "entity, a real person in its body": (
         replace(api.entity(person("delete")), body=b'{"type":"person","action":"delete","identifiers":{"id":"customer-4711"}}'),
         PERSON,
@@ -258,7 +309,7 @@ def test_what_may_not(operation: api.Operation, says: str) -> None:
     text = str(caught.value)
     assert text.startswith(f"{operation.name}: {says}")
     assert not book.noted
-    assert not any(secret in text for secret in (REAL, "jo@shop.com", OURS))
+    assert not any(secret in text for secret in (REAL, "jo@shop.com", "+1555", OURS))
 
 
 def test_every_operation_is_decided() -> None:

@@ -132,6 +132,34 @@ def test_people_left_behind(tmp_path: Path) -> None:
     assert line.remedy == "run: cio-load cleanup"
 
 
+@pytest.mark.parametrize("left", [False, True])
+def test_a_run_that_goes_on(tmp_path: Path, left: bool) -> None:
+    """Is not cleaned up yet, and that is said beside those that were left; once it has cleaned up, there is nothing to say."""
+    folder = tmp_path / "ledger"
+
+    def begin() -> Any:
+        return ledgers.begin(folder, new_header(test="t", site="0" * 64, environment_id=1, region="us"))
+
+    def told() -> Any:
+        lines = checklist(MET, [READY], root=tmp_path, ledgers=folder)
+        return next(line for line in lines if line.what == "clean up and verify")
+
+    made = begin()
+    try:
+        run = made.journal.path.stem
+        if left:
+            other = begin()
+            other.close()
+            said, remedy = f"people may be left of {other.journal.path.stem}; run {run} goes on", "run: cio-load cleanup"
+        else:
+            said, remedy = f"run {run} goes on", "wait until it has ended and cleaned up"
+        assert (told().done, told().said, told().remedy) == (False, said, remedy)
+        made.cleaned({"left": 0, "verified": True})
+        assert told().done is not left
+    finally:
+        made.close()
+
+
 def test_no_test_at_all(tmp_path: Path) -> None:
     """Is never done."""
     assert not any(done for what, done in _done([], tmp_path).items() if what not in ("staging, not production", "clean up and verify"))

@@ -173,17 +173,27 @@ def test_the_opt_in_of_the_environment(folder: Path, allow_file: Path, fake: Ser
 
 
 def test_runs_that_live_are_left_alone(folder: Path, allow_file: Path, fake: ServedFake) -> None:
-    """They clean up by themselves; nobody is asked for that."""
+    """They clean up by themselves, named or not; but nobody may take it that nobody is left. Customer.io is not asked."""
     made = ledger(folder)
     try:
-        done = cleaned(folder, allow_file, fake)
-        assert [(each.state, each.exit_code) for each in done] == [("live", 0)]
-        assert done[0].describe().endswith("live: its run goes on, and cleans up by itself; end it first")
-        with pytest.raises(ValueError, match=r"RUN: got .*, which goes on; expected one that has ended; it cleans up by itself"):
-            chosen(folder, made.journal.path.stem)
+        for named in (None, made.journal.path.stem):
+            done = cleaned(folder, allow_file, fake, run=named)
+            assert [(each.state, each.exit_code) for each in done] == [("live", 1)]
+            assert "live: its run goes on, or another process of it holds the ledger; it cleans up by itself" in done[0].describe()
     finally:
         made.close()
     assert fake.requests == 0
+
+
+def test_a_run_that_lives_beside_one_that_ended(folder: Path, allow_file: Path, fake: ServedFake) -> None:
+    """The one that ended is cleaned up all the same."""
+    ended, made = left_behind(folder, fake), ledger(folder)
+    try:
+        done = {each.run: (each.state, each.exit_code) for each in cleaned(folder, allow_file, fake)}
+    finally:
+        made.close()
+    assert done == {ended.stem: ("clean", 0), made.journal.path.stem: ("live", 1)}
+    assert not fake.people
 
 
 def test_a_ledger_that_is_damaged(folder: Path, allow_file: Path, fake: ServedFake) -> None:
@@ -227,10 +237,32 @@ def run(*arguments: str) -> int:
 
 def test_nothing_to_clean_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Needs no credentials."""
+    folder.mkdir()
     assert run("--folder", str(folder)) == 0
     assert capsys.readouterr().out == f"nothing to clean up in {folder}\n"
     assert run("--folder", str(folder), "--json") == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--list"], ["some-run"]])
+def test_a_folder_that_does_not_exist(folder: Path, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Is a mistake: elsewhere there may be ledgers of people who are left."""
+    assert run("--folder", str(folder), *more) == 2
+    said = capsys.readouterr()
+    assert f"--folder: got {folder}, which does not exist; expected the folder of the ledgers; run this where the load ran, or" in said.err
+    assert "name the folder with --folder" in said.err
+    assert not said.out
+
+
+def test_a_run_that_lives_by_the_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, without credentials, whether it is named or not."""
+    made = ledger(folder)
+    try:
+        for named in ([], [made.journal.path.stem]):
+            assert run(*named, "--folder", str(folder)) == 1
+            assert "its run goes on, or another process of it holds the ledger" in capsys.readouterr().out
+    finally:
+        made.close()
 
 
 def test_without_the_opt_in(
@@ -250,6 +282,7 @@ def test_without_the_opt_in(
 
 def test_a_run_that_is_not_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistake in the arguments."""
+    ledger(folder).close()
     assert run("nothing", "--folder", str(folder)) == 2
     assert "RUN: got one that has no ledger" in capsys.readouterr().err
 
@@ -283,7 +316,9 @@ def test_the_list(folder: Path, fake: ServedFake, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("states", "code"),
     [
-        (["clean", "live"], 0),
+        (["clean", "live"], 1),
+        (["live"], 1),
+        (["clean"], 0),
         (["clean", "left"], 1),
         (["unverified", "clean"], 1),
         (["unreadable"], 1),

@@ -70,7 +70,7 @@ def test_clients_made_by_hand_beside_a_load(stage: Stage, pytester: pytest.Pytes
     stage.allow(pytester.path, "staging")
     played = stage.pytest(pytester, **other_keys(stage))
     assert played.code == 1, played.text
-    assert "other credentials than the permitted ones" in played.text
+    assert "a wire that was not made under the permit" in played.words
     assert (set(played.writes), set(played.reads)) == ({"staging"}, {"staging"})
     assert stage.workspace("staging").people == {}
     assert played.secrets() == []

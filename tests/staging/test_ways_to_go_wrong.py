@@ -162,6 +162,10 @@ BEFORE: dict[str, Way] = {
         ("rule 'own credentials'", f"CUSTOMERIO_URL, which holds the same API key as {API}", "of a workspace of its own"),
         lambda key: {"CUSTOMERIO_URL": f"https://x:{key('API_KEY')}@track.customer.io"},
     ),
+    "the application's own App key": Way(
+        ("rule 'own credentials'", f"CUSTOMERIO_APP_KEY, which holds the same App key as {APP}", "of a workspace of its own"),
+        lambda key: {"CUSTOMERIO_APP_KEY": key("APP_KEY")},
+    ),
     "no allow-list": Way((LIST, "no file", ALLOW), listed=no_list),
     "an allow-list that is a folder": Way((LIST, "a folder at", ALLOW), listed=folder_for_list),
     "an allow-list in another place": Way((LIST, "no file", ALLOW), options=("--cio-allow-file=other.json",)),
@@ -209,7 +213,7 @@ ASKED: dict[str, Way] = {
     ),
     "an App key that is none": Way(("rule 'app key'", "401", f"check {APP}"), lambda key: {APP: "not-an-app-key"}, seen=True),
     "an App key of another workspace": Way(
-        ("rule 'app key'", "1001 not among them", f"set {APP}"), lambda key: {APP: key("APP_KEY", "other")}, seen=True
+        ("rule 'name'", "1001 not among them", f"set {APP}"), lambda key: {APP: key("APP_KEY", "other")}, seen=True
     ),
     "403": Way(("rule 'region'", "got 403", f"check {SITE} and {API}"), answer=region(403, {"meta": {"error": "forbidden"}})),
     "500": Way(("rule 'region'", "got 500"), answer=region(500)),

@@ -30,6 +30,7 @@ DEFAULT_FILE = ".cio-load/allow.json"
 
 _MOST = 2**63 - 1
 _EXAMPLE = 123456
+_WITHOUT = "leave it out when the name has a word such as test or staging in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Wish:
         file: where it is.
         environment_id: of the workspace that is to be listed, or None.
         region: of its account, or None for the US.
-        name: text that its name must have in it, or None.
+        name: text that its name must have in it, or None when it has a word such as test or staging anyway.
         replacing: whether an entry of the same site id that says something else may go.
         listing: whether to show the list, and change nothing.
         removing: whether the entry of the site id is to go.
@@ -63,7 +64,7 @@ class Wish:
     help="The workspace's number: what stands after /env/ in the address of its pages",
 )
 @click.option("--region", type=OneOf(*allowlist.REGIONS), show_default="us", help="Where the account's data is kept")
-@click.option("--name", metavar="TEXT", help="What the workspace's name must have in it, such as Staging")
+@click.option("--name", metavar="TEXT", help="What the workspace's name must have in it; without it, a word such as test or staging")
 @click.option("--replace", is_flag=True, help="Write over an entry of the same site id that says something else")
 @click.option("--list", is_flag=True, help="Show what is listed, and change nothing")
 @click.option("--remove", is_flag=True, help="Take the site id off the list")
@@ -129,7 +130,7 @@ def _problem_with(wish: Wish) -> Problem | None:
         expected = "the number of the test workspace, by which Customer.io's answer is checked"
         return Problem("arguments", got, expected, "copy the number that stands after /env/ in the address of its pages")
     if not allowlist.is_name(wish.name):
-        return Problem("--name", show_value(wish.name), "a part of the workspace's name, in one line", "leave it out for any name")
+        return Problem("--name", show_value(wish.name), "a part of the workspace's name, in one line", _WITHOUT)
     if wish.name is not None and (word := production_word(wish.name)) is not None:
         expected = f"a part of a test workspace's name, without {', '.join(PRODUCTION)}"
         return Problem(

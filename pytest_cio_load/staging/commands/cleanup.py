@@ -30,20 +30,21 @@ if TYPE_CHECKING:
 
 EXITS = {
     0: "nobody is left, and that was seen; or there was nothing to clean up",
-    1: "people are left, or may be",
-    2: "a mistake in the arguments, or refused by the guard or for want of the right credentials",
+    1: "people are left, or may be; also of a run that goes on, which is left alone",
+    2: "a mistake in the arguments, no folder of ledgers, or refused by the guard or for want of the right credentials",
 }
 """What the exit code says."""
 
 State = Literal["clean", "left", "unverified", "refused", "unreadable", "live"]
 _EXIT: dict[State, int] = {
     "clean": DONE,
-    "live": DONE,
+    "live": SOME_FAILED,
     "left": SOME_FAILED,
     "unverified": SOME_FAILED,
     "unreadable": SOME_FAILED,
     "refused": MISTAKE,
 }
+_LIVE = "its run goes on, or another process of it holds the ledger; it cleans up by itself: wait for it, or end it and clean up again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +128,18 @@ def chosen(folder: Path, run: str | None) -> list[Entry]:
 
     Raises:
         LedgerError: the folder cannot be read.
-        ValueError: there is no ledger of this run, or its run lives.
+        ValueError: there is no such folder, or no ledger of this run in it.
     """
     from pytest_cio_load.safety.ledgers import ledgers_in
 
     entries = ledgers_in(folder)
+    if not entries and not folder.is_dir():
+        fix = "run this where the load ran, or name the folder with --folder"
+        raise ValueError(f"--folder: got {folder}, which does not exist; expected the folder of the ledgers; {fix}")
     if run is None:
         return entries
     known = [entry.run for entry in entries]
     for entry in entries:
-        if entry.run == run and entry.is_live:
-            raise ValueError(f"RUN: got {run}, which goes on; expected one that has ended; it cleans up by itself when it ends")
         if entry.run == run:
             return [entry]
     nearest = near_miss(run, known) or "cio-load cleanup --list shows them"
@@ -174,7 +176,7 @@ def clean_up(
         if entry.problem:
             yield Cleaned(entry.run, "unreadable", reason=entry.problem)
         elif entry.is_live:
-            yield Cleaned(entry.run, "live", reason="its run goes on, and cleans up by itself; end it first")
+            yield Cleaned(entry.run, "live", reason=_LIVE)
         else:
             usable.append(entry)
     if not usable:

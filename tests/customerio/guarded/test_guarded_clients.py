@@ -194,10 +194,12 @@ async def test_a_wire_around_ours_is_no_way_round(passage: Any) -> None:
 async def test_the_app_client_asks_with_its_own_key(passage: Any) -> None:
     """The permit of the Track API is none for it."""
     access = AppAccess("app-key", url="http://api.customer.io")
-    async with AppClient(access, HttpxWire(access), retry=Retry(attempts=1)) as client:
-        with grant(SITE), pytest.raises(GuardRefused):
-            await client.workspaces()
+    with grant(SITE):
+        async with AppClient(access, HttpxWire(access), retry=Retry(attempts=1)) as client:
+            with pytest.raises(GuardRefused):
+                await client.workspaces()
         assert passage.connections == 0
-        with grant({("api.customer.io", "app-key")}) as permit:
+    with grant({("api.customer.io", "app-key")}) as permit:
+        async with AppClient(access, HttpxWire(access), retry=Retry(attempts=1)) as client:
             await client.workspaces()
     assert (permit.calls, passage.asked) == (1, ["GET http://api.customer.io/v1/workspaces"])

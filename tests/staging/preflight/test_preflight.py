@@ -137,6 +137,7 @@ def _refused(fake: ServedFake, listed: Path, rule: str, **more: Any) -> str:
         ({"app_key": "another"}, "app key", "got 401 unauthorized (workspaces); expected 200"),
         ({"name": "Acme production (staging)"}, "name", "with 'production' in it"),
         ({"name": "Acme QA"}, "name", "got 'Acme QA'; expected a name with 'staging' in it"),
+        ({"name": "Staging EUProd"}, "name", "got 'Staging EUProd', with 'prod' in it"),
         ({"name": f"staging {APP}"}, None, ""),
         ({"name": f"live {APP}"}, "name", "got 'live [hidden]', with 'live' in it"),
     ],
@@ -154,8 +155,8 @@ def test_another_workspace(listed: Path, change: dict[str, Any], rule: str | Non
 def test_an_app_key_of_another_account(fake: ServedFake, listed: Path, settings: dict[str, Any]) -> None:
     """It does not list the workspace."""
     with ServedFake([{**settings, "environment_id": 7, "name": "Elsewhere"}]) as other:
-        said = _refused(fake, listed, "app key", app_url=other.url)
-        assert "got 1 workspaces, 1001 not among them; expected workspace 1001 once" in said
+        said = _refused(fake, listed, "name", app_url=other.url)
+        assert "got no name, for the App key lists 1 workspaces, 1001 not among them; expected workspace 1001 once" in said
         assert asked_of(other) == {"workspaces": 1}
     assert asked_of(fake) == {"account_region": 1}
 

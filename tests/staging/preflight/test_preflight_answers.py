@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_cio_load.errors import GuardRefused
 from pytest_cio_load.fake.served import ServedFake
 from pytest_cio_load.safety import allowlist
 from pytest_cio_load.safety.allowlist import Entry
@@ -126,7 +127,6 @@ LISTS = [
     (http(b"[]"), "JSON that is no object but list"),
     (http(b"{}"), "no list of workspaces"),
     (http(b'{"workspaces":[{"id":"1001","name":"staging"}]}'), "a workspace without a whole-numbered id or a name"),
-    (http(b'{"workspaces":[{"id":2,"name":"staging"}]}'), "1 workspaces, 1001 not among them"),
     (http(b'{"errors":[{"detail":"wrong datacenter"}]}', "401 Unauthorized"), "401 wrong datacenter"),
     (http(b"{}", "301 Moved", "location: /v1/customers"), "301 (Moved Permanently, without a reason)"),
     (http(b"{}", "500 Oh"), "500 (Internal Server Error, without a reason)"),
@@ -148,15 +148,29 @@ def test_an_app_api_that_is_not_right(fake: ServedFake, listed: Path, answer: by
     assert (fake.requests, fake.received("account_region")) == (1, 1)
 
 
-def test_no_workspace_listed(fake: ServedFake, listed: Path, entry: Entry) -> None:
-    """Says nothing against it, when no name is declared that could be looked for."""
-    allowlist.write(listed, [replace(entry, name=None)])
+@pytest.mark.parametrize("name", [None, "staging"])
+@pytest.mark.parametrize(
+    ("content", "got", "key"),
+    [
+        (b'{"workspaces":[]}', "no workspace", "met"),
+        (b'{"workspaces":[{"id":2,"name":"staging"}]}', "1 workspaces, 1001 not among them", "not met"),
+    ],
+)
+def test_a_list_without_the_workspace(
+    fake: ServedFake, listed: Path, entry: Entry, name: str | None, content: bytes, got: str, key: str
+) -> None:
+    """Leaves its name unknown, declared or not: that is not met."""
+    allowlist.write(listed, [replace(entry, name=name)])
 
     async def run() -> preflight.Asked:
-        async with Raw(http(b'{"workspaces":[]}')) as server:
+        async with Raw(http(content)) as server:
             return await ask(ENVIRONMENT, listed, way=Way(track_url=fake.url, app_url=server.url))
 
-    assert asyncio.run(run()).approved.workspace_name == ""
+    asked = asyncio.run(run())
+    assert states(asked) == [*["met"] * 6, "not met", key]
+    assert asked.standings[6].said == f"got no name, for the App key lists {got}; expected workspace 1001 once"
+    with pytest.raises(GuardRefused, match="rule 'name'"):
+        asked.approved  # noqa: B018
 
 
 def test_the_older_name_of_the_region(fake: ServedFake, listed: Path, entry: Entry) -> None:
