@@ -104,10 +104,14 @@ def measured(rate: int, duration: float) -> Callable[[float, int], Document]:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A kind of noise: bursts per run, by how many ms they delay, by which share whole runs differ, and how wide the service times are."""
+    """A kind of noise: bursts per run, by how many ms they delay, by which share whole runs differ, and how wide the service times are.
+
+    *machine*: bursts make iterations begin late, as a busy machine does; otherwise the service is slow.
+    """
 
     bursts: float = 0.0
     delay: float = 3.0
+    machine: bool = False
     between: float = 0.0
     sigma: float = SIGMA
 
@@ -117,6 +121,7 @@ MODELS = {
     "bursts": Model(bursts=5, delay=3),
     "hard-bursts": Model(bursts=4, delay=10),
     "between": Model(between=0.02),
+    "machine": Model(bursts=5, delay=15, machine=True),
     "all": Model(bursts=4, delay=3, between=0.015),
     "wide": Model(sigma=0.5),
 }
@@ -134,10 +139,11 @@ def simulated(model: Model, rate: int, duration: float) -> Callable[[float, int]
         number = round(rate * duration)
         for index in range(number):
             took = factor * whole * rng.lognormvariate(log(MEDIAN), model.sigma)
-            if any(begin <= index / rate < end for begin, end in bursts):
-                took += rng.expovariate(1000 / model.delay)
+            burst = any(begin <= index / rate < end for begin, end in bursts)
+            delayed = rng.expovariate(1000 / model.delay) if burst else 0.0
             due = round(index / rate * MICROSECONDS)
-            book.finished(Sample(Arrival(index, due), due, due + round(took * MICROSECONDS), 0, Outcome.OK, None))
+            began, ended = due + round(delayed * model.machine * MICROSECONDS), due + round((took + delayed) * MICROSECONDS)
+            book.finished(Sample(Arrival(index, due), began, ended, 0, Outcome.OK, None))
         summary = book.summary(planned=number, elapsed=duration, end="complete", reason="")
         verdict = judge(contract, summary, clock="wall", aborted_by=None)
         where = {"test": "simulated", "location": "simulated:1", "target": "none", "started_at": ""}

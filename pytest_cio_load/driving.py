@@ -46,6 +46,8 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
                 await case.queue.begin(lambda: clock.now() / 1_000_000, virtual=clock.name == "virtual")
             if not case.drives:
                 await iterate(Arrival(0, 0))
+                if case.has_queue:
+                    await case.queue.check_settled()
             else:
                 ending = await _drive(case, iterate, clock)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +102,16 @@ def punctual_pair(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, co
 def clustering_of(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confidence: float) -> float | None:
     """How many samples are worth one, for the figure that *gate* is about, by the run that shows more clusters; None without a timeline.
 
-    The timeline has the response time's percentiles; what is slow together there, is so in the calls that it is made of.
+    The timeline has the response time's percentiles; what is slow together there, is so in the calls that it is made of. For these the
+    clusters that come of a late generator are left out: they are the response time's, and what they may mean for a call `lateness` says.
     """
-    return None if gate.is_rate else _clustered([part for doc in (was, now) if (part := Part.whole(doc))], gate, confidence)
+    if gate.is_rate:
+        return None
+    parts = [part for doc in (was, now) if (part := Part.whole(doc))]
+    if gate.metric != RESPONSE and len(parts) == 2:
+        late = LATE * typical(was, _of_response(gate))
+        parts = [part.punctual(late) if part.punctual(late).samples else part for part in parts]
+    return _clustered(parts, gate, confidence)
 
 
 def lateness(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confidence: float) -> float:
@@ -113,7 +120,7 @@ def lateness(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, confide
     A call has no percentiles on the timeline, so its punctual part is not known. What moved the response time by so much may have moved the
     call by as much, within either run.
     """
-    alike = type(gate)(RESPONSE, gate.percentile, gate.tolerance)
+    alike = _of_response(gate)
     pair = None if gate.metric == RESPONSE or gate.is_rate else punctual_pair(was, now, alike, confidence)
     if pair is None:
         return 0.0
@@ -127,6 +134,11 @@ def typical(doc: Mapping[str, Any], gate: Gate) -> float:
     """The figure itself, of the response time, in ms. Raises DocumentError."""
     metric = doc["metrics"][RESPONSE]
     return float(metric["avg"]) if gate.percentile is None else trend_of(metric, RESPONSE).quantile(gate.percentile)
+
+
+def _of_response(gate: Gate) -> Gate:
+    """The same figure of the response time."""
+    return replace(gate, metric=RESPONSE)
 
 
 def _of_part(part: Part, gate: Gate, confidence: float, clustered: float | None, punctual: float) -> Figure:

@@ -61,6 +61,19 @@ class Change:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an interval reaches at least, on the gate's scale.
+
+    Attributes:
+        far: to either side.
+        late: because the generator's lateness moved the response time by as much, and not because runs of the same code differ so.
+    """
+
+    far: float = 0.0
+    late: bool = False
+
+
 def compare(
     was: Mapping[str, Any], now: Mapping[str, Any], gates: Sequence[Gate], *, noise: Noise | None = None, confidence: float = CONFIDENCE
 ) -> tuple[Comparison, ...]:
@@ -131,7 +144,7 @@ def _compare(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, noise: 
     if before is None or after is None or now["verdict"] == Outcome.INCONCLUSIVE.value:
         return _untold(gate, before, after)
     if exact:
-        return _judged(gate, (before, after), 0.0, confidence, exact=True)
+        return _judged(gate, (before, after), Reach(), confidence, exact=True)
     whole = _judged(gate, (before, after), _reach(gate, before, noise, lateness(was, now, gate, confidence), confidence), confidence)
     pair = punctual_pair(was, now, gate, confidence)
     if pair is None:
@@ -144,11 +157,11 @@ def _compare(was: Mapping[str, Any], now: Mapping[str, Any], gate: Gate, noise: 
     return found
 
 
-def _judged(gate: Gate, figures: tuple[Figure, Figure], floor: float, confidence: float, *, exact: bool = False) -> Comparison:
+def _judged(gate: Gate, figures: tuple[Figure, Figure], reach: Reach, confidence: float, *, exact: bool = False) -> Comparison:
     before, after = figures
     share = gate.tolerance.share
     known = [_positive(each.estimate) if share is not None else each.estimate for each in figures]
-    change = joined(*known, fewer_is_worse=gate.is_rate, share=share is not None, floor=floor)
+    change = joined(*known, fewer_is_worse=gate.is_rate, share=share is not None, floor=reach.far)
     tolerance = gate.tolerance.ms if share is None else math.log1p(float(share))
     state = state_of(change, tolerance, exact=exact)
     middle, low, high = _shown(change, before.estimate.value, gate)
@@ -161,17 +174,20 @@ def _judged(gate: Gate, figures: tuple[Figure, Figure], floor: float, confidence
         interval=(low, high),
         tolerance=str(gate.tolerance),
         state=state,
-        why=wording.EXACT if exact else wording.why(state, change, tolerance, figures, gate, floor, confidence),
+        why=wording.EXACT if exact else wording.why(state, change, tolerance, figures, gate, reach, confidence),
         unit=before.unit,
     )
 
 
-def _reach(gate: Gate, before: Figure, noise: Noise | None, moved: float, confidence: float) -> float:
-    """How far an interval reaches at least, on the gate's scale. *moved*: by how much lateness may have moved the figure, a logarithm."""
+def _reach(gate: Gate, before: Figure, noise: Noise | None, moved: float, confidence: float) -> Reach:
+    """*moved*: by how much lateness may have moved the figure, a logarithm."""
     floor = None if noise is None else noise.floor(gate, before.estimate.value, confidence)
     if gate.tolerance.share is not None:
-        return max(moved, 0.0 if floor is None else math.log1p(floor.share))
-    return max(before.estimate.value * math.expm1(min(moved, _FURTHEST)), 0.0 if floor is None else floor.ms)
+        known = 0.0 if floor is None else math.log1p(floor.share)
+    else:
+        known = 0.0 if floor is None else floor.ms
+        moved = before.estimate.value * math.expm1(min(moved, _FURTHEST))
+    return Reach(max(known, moved), moved > known)
 
 
 def _untold(gate: Gate, before: Figure | None, after: Figure | None) -> Comparison:

@@ -239,10 +239,10 @@ def machine_id(doc: Mapping[str, Any]) -> str:
     known = doc["machine"].get("fingerprint") or {}
     system = str(known.get("platform") or doc["machine"].get("system") or "unknown")
     name = re.split(r"[^A-Za-z0-9]", system, maxsplit=1)[0].lower()
-    # A document that names no processor is of a machine that cannot be told from others of its system, and so of none that is named.
-    parts = (name, known.get("cpu"), known.get("cpus")) if known else (system,)
-    cpus = f"-{known.get('cpus')}cpu" if known else ""
-    return f"{name}{cpus}-{sha256('\0'.join(map(str, parts)).encode()).hexdigest()[:8]}"
+    # A document that names no processor is of a machine that cannot be told from others of its system: it is none of those that are named.
+    cpus = known.get("cpus")
+    told = sha256("\0".join(map(str, (name, known.get("cpu"), cpus) if known else (system,))).encode()).hexdigest()[:8]
+    return f"{name}-{cpus}cpu-{told}" if isinstance(cpus, int) else f"{name}-{told}"
 
 
 def safe_name(test: str) -> str:
@@ -258,6 +258,8 @@ def _kind(target: object) -> object:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name) or f"{name}.json" == NOISE:
-        nearest = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or DEFAULT_NAME
-        raise NotSaved(f"name: got {name[:80]!r}; expected letters, digits, '.', '_' and '-'; try {nearest!r}")
+        nearest = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80]
+        nearest = DEFAULT_NAME if f"{nearest}.json" in (".json", NOISE) else nearest
+        expected = "letters, digits, '.', '_' and '-', and not 'noise', which is kept beside them"
+        raise NotSaved(f"name: got {name[:80]!r}; expected {expected}; try {nearest!r}")
     return name

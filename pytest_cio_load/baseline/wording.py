@@ -11,7 +11,7 @@ from pytest_cio_load.units import show_count, show_ms
 if TYPE_CHECKING:
     from pytest_cio_load.baseline.comparison import Comparison, State
     from pytest_cio_load.baseline.figures import Figure
-    from pytest_cio_load.baseline.gate import Change
+    from pytest_cio_load.baseline.gate import Change, Reach
     from pytest_cio_load.baseline.grammar import Gate
 
 _CLUSTERED = 1.5
@@ -21,22 +21,22 @@ EXACT = "virtual time and one seed: exact"
 
 
 def why(
-    state: State, change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, floor: float, confidence: float
+    state: State, change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, least: Reach, confidence: float
 ) -> str:
     """The phrase.
 
     Args:
         state: how it came out.
-        change, tolerance, floor: on the gate's scale; see `gate.Change`.
+        change, tolerance, least: on the gate's scale; see `gate.Change` and `gate.Reach`.
         figures: the baseline's and the run's.
         gate: what was compared.
         confidence: of the interval.
     """
     if state == "cannot tell":
-        return _remedy(change, tolerance, figures, gate, floor, confidence) + _left_out(figures)
+        return _remedy(change, tolerance, figures, gate, least, confidence) + _left_out(figures)
     noise = f"noise is ±{_reach(change.worse - change.low, gate)}"
-    if floor and floor >= change.worse - change.low:
-        noise += ", as runs of the same code differ here"
+    if least.far and least.far >= change.worse - change.low:
+        noise += ", as late iterations moved the response time" if least.late else ", as runs of the same code differ here"
     if figures[0].clustered is None:
         noise += ", if samples are independent: there is no timeline to see it by"
     elif _clustering(figures) >= _CLUSTERED:
@@ -65,17 +65,17 @@ def _late(figures: tuple[Figure, Figure]) -> str:
     return f"{was} of the baseline and {now} of the run"
 
 
-def _remedy(change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, floor: float, confidence: float) -> str:
+def _remedy(change: Change, tolerance: float, figures: tuple[Figure, Figure], gate: Gate, least: Reach, confidence: float) -> str:
     reach = change.worse - change.low
     allowed = f"the tolerance is {gate.tolerance}"
-    if floor >= reach and tolerance < reach:
-        return f"runs of the same code differ by ±{_reach(floor, gate)} here, {allowed}: raise it, or measure on a quieter machine"
+    if least.far >= reach and tolerance < reach:
+        if least.late:
+            return "the load generator was late itself, and may have moved this as it moved the response time: measure on a quieter machine"
+        return f"runs of the same code differ by ±{_reach(least.far, gate)} here, {allowed}: raise it, or measure on a quieter machine"
     samples = min(figure.samples for figure in figures)
     needed = _needed(change, tolerance, figures, gate, confidence)
     more = f"it takes about {show_count(needed)} samples in both runs, there are {show_count(samples)}" if needed > samples else ""
-    if math.isinf(reach):
-        return f"too few samples for an interval: {more}"
-    told = f"noise is ±{_reach(reach, gate)}, {allowed}"
+    told = "too few samples for an interval" if math.isinf(reach) else f"noise is ±{_reach(reach, gate)}, {allowed}"
     if _clustering(figures) >= _CLUSTERED:
         told += ", and samples come in clusters"
     return f"{told}: {more}" if more else told

@@ -15,7 +15,7 @@ from pytest_cio_load.customerio.calls import Calls
 from pytest_cio_load.customerio.exchange import CallRecord
 from pytest_cio_load.customerio.operations.operation import Operation, Ulids
 from pytest_cio_load.customerio.wire import Answer
-from pytest_cio_load.errors import CustomerIOError
+from pytest_cio_load.errors import CustomerIOError, QueueError
 from pytest_cio_load.pipeline.engines.engine import DeadLetter, Engine, State, Totals
 from pytest_cio_load.pipeline.producer import Producer
 from pytest_cio_load.queue_settings import MEMORY
@@ -30,6 +30,7 @@ T = TypeVar("T")
 _VIRTUAL_EPOCH = 1_700_000_000.0
 _LOOK = 1.0
 _LOOK_WHILE_DRAINING = 0.25
+_ONCE = 60.0
 _UNFINISHED = (State.WAITING, State.PRIORITIZED, State.DELAYED, State.ACTIVE)
 
 
@@ -205,6 +206,20 @@ class QueueUnderTest(Calls):
                 return self.settings.drain
             await asyncio.sleep(_LOOK_WHILE_DRAINING)
         return max(0.0, self._now() - since)
+
+    async def check_settled(self) -> None:
+        """Wait until the jobs of a body that ran once are settled: that they were enqueued says nothing about them.
+
+        Raises:
+            QueueError: one was given up, or is not settled within a minute.
+        """
+        until = self._now() + min(self.settings.drain, _ONCE)
+        while (unsettled := await self.depth()) and self._now() < until:
+            await asyncio.sleep(_LOOK_WHILE_DRAINING)
+        dead = (await self.engine.totals()).dead
+        if unsettled or dead:
+            got = f"{dead} dead letters and {unsettled} jobs that are not settled"
+            raise QueueError(f"cio_queue: got {got}; expected every job to be sent; look at what its workers were answered")
 
     async def measured(self, drained: float) -> dict[str, Any]:
         """What is recorded of the pipeline: a metric's name to its value, to its values, or to its values and how often each occurred."""

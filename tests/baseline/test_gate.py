@@ -208,10 +208,14 @@ def test_a_call_may_be_moved_as_the_response_was(documents: Any) -> None:
     own = {name: [value + at % 5 for at in range(1600)] for name, value in (("was", 10.0), ("now", 13.0))}
     quiet = [documents.lognormal(seed, own={"size": own[name]}) for seed, name in ((1, "was"), (2, "now"))]
     assert one(*quiet, "size.p95:10%").state == "worse"
-    loud = documents.disturbed(2, stretches=STRETCHES, own={"size": own["now"]})
-    assert one(quiet[0], loud, "size.p95:10%").state == "cannot tell"
-    drowned = documents.disturbed(2, stretches=[(0, 1600)], own={"size": own["now"]})
-    assert one(quiet[0], drowned, "size.p95:10%").state == "cannot tell"
+    why = "the load generator was late itself, and may have moved this as it moved the response time: measure on a quieter machine"
+    for stretches in (STRETCHES, [(0, 1600)]):
+        loud = documents.disturbed(2, stretches=stretches, own={"size": own["now"]})
+        found = one(quiet[0], loud, "size.p95:10%")
+        assert (found.state, found.why) == ("cannot tell", why)
+    slightly = one(quiet[0], documents.disturbed(2, stretches=[(0, 40)], own={"size": own["now"]}), "size.p95:10%")
+    assert slightly.state == "worse"
+    assert "as late iterations moved the response time" in slightly.why
 
 
 def test_the_interval_covers_the_change(documents: Any) -> None:

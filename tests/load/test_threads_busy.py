@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from itertools import count
 from typing import Any
 
 import pytest
@@ -56,12 +55,12 @@ def test_each_iteration_is_recorded_or_dropped_once(bench: Any, slots: int, drop
 def test_a_run_that_is_stopped_in_the_midst_loses_nothing(bench: Any, stopped_at: int) -> None:
     """What was issued by then is recorded once, as it ended or as cut; what came after is not there at all."""
     seen = bench.seen()
-    issued = count()
+    given: list[Arrival] = []
 
     def arrivals() -> Any:
         for index in range(300):
-            next(issued)
-            yield Arrival(index, 0)
+            given.append(Arrival(index, 0))
+            yield given[-1]
 
     def body(arrival: Arrival) -> None:
         if arrival.index == stopped_at:
@@ -74,7 +73,8 @@ def test_a_run_that_is_stopped_in_the_midst_loses_nothing(bench: Any, stopped_at
     assert set(times.values()) <= {1}
     assert sorted(times) == list(range(len(times)))
     assert stopped_at in times
-    assert len(times) in (next(issued), next(issued) - 2)
+    # The last one may have been taken from the schedule, and not issued any more.
+    assert len(given) - 1 <= len(times) <= len(given)
 
 
 def test_a_job_is_settled_once() -> None:

@@ -195,3 +195,20 @@ def test_sync_tests_are_refused(pytester: pytest.Pytester, run: Callable[..., py
             pass
     """)
     assert f"{fixture}: expected an async test" in run().stdout.str()
+
+
+@pytest.mark.parametrize(("fault", "says"), [("", ""), ("unauthorized()", "got 1 dead letters and 0 jobs"), ("fail(400)", "got 1 dead letters")])
+def test_once_means_sent_not_enqueued(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], fault: str, says: str) -> None:
+    """A body that runs once passes when its jobs were sent."""
+    arrange = f"cio_fake.at(0).{fault}" if fault else "pass"
+    pytester.makepyfile(
+        f"""
+        async def test_once(cio_queue, cio_load, cio_fake):
+            {arrange}
+            await cio_queue.identify(cio_load.user.id)
+        """
+    )
+    result = run()
+    result.assert_outcomes(**({"failed": 1} if says else {"passed": 1}))
+    if says:
+        result.stdout.fnmatch_lines([f"*cio_queue: {says}*"])

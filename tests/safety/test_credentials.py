@@ -113,7 +113,9 @@ def test_every_such_variable_is_named() -> None:
     assert ", and B, which" in problem.got
 
 
-@pytest.mark.parametrize("more", [{}, {"CIO_SITE_ID": "another"}, {"CIO_LOAD_COPY": SITE}, {"X": SITE + "0"}, {"APP": APP + "0"}, {"EMPTY": ""}])
+@pytest.mark.parametrize(
+    "more", [{}, {"CIO_SITE_ID": "another"}, {"CIO_LOAD_COPY": SITE}, {"X": SITE + "0"}, {"APP": APP + "0"}, {"EMPTY": ""}]
+)
 def test_other_values_are_nobodys_business(more: dict[str, str]) -> None:
     """A longer text is another one; our own variables are ours."""
     assert others({**GOOD, **more}, KNOWN) is None

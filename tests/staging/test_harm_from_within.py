@@ -23,7 +23,7 @@ HARM = {
     "unsuppress": ("cio.unsuppress('ada-lovelace')", "that this run did not make up"),
     "merge": ("cio.merge_customers('id', user.id, 'id', 'ada-lovelace')", "that this run did not make up"),
     "a device": ("cio.add_device('ada-lovelace', 'phone', 'ios')", "that this run did not make up"),
-    "a phone": ("cio.identify(user.id, phone='+15550100')", "phone: got one"),
+    "a phone": ("cio.identify(user.id, phone='+15550100')", "no number is known to be nobody's"),
     "somebody's device": ("cio.add_device(user.id, 'a-push-token', 'ios')", "got a device that may be somebody's"),
     "a segment": ("cio.add_customers_to_segment(7, ['ada-lovelace'])", "that this run did not make up"),
     "a form": ("cio.submit_form('join', {'email': 'ada@gmail.com'})", "that this run did not make up"),
