@@ -16,7 +16,7 @@ from pytest_cio_load.baseline.grammar import Gate, read_gates, read_regress
 from pytest_cio_load.baseline.refusals import BaselineError
 from pytest_cio_load.baseline.store import DEFAULT_NAME, Store
 from pytest_cio_load.contract.marker import Problems
-from pytest_cio_load.errors import ContractError
+from pytest_cio_load.errors import ContractError, DocumentError
 from pytest_cio_load.metrics.kinds import BUILTIN
 from pytest_cio_load.units import show_ms
 
@@ -80,7 +80,7 @@ class Comparing:
         try:
             kept = self.store.load(doc, self.against or DEFAULT_NAME)
             found = compare(kept.document, doc, gates or read_gates(_SHOWN, "", Problems()), noise=kept.noise)
-        except BaselineError as error:
+        except (BaselineError, DocumentError) as error:
             doc["baseline"] = [f"not compared: {error}"]
             return
         doc["comparisons"] = [each.plain() for each in found]

@@ -26,7 +26,7 @@ _PROBE = """
 import asyncio
 import pytest
 
-@pytest.mark.cio_load(rate=80, duration={seconds}, clock="wall")
+@pytest.mark.cio_load(rate=80, duration={seconds}, clock="wall", thresholds={{"on_time": "rate>=50%"}})
 async def test_this_machine(cio_load):
     await asyncio.sleep(cio_load.rng.lognormvariate(-3.9, 0.3))
 """

@@ -30,7 +30,7 @@ def compared(comparisons: Sequence[Mapping[str, Any]], said: Sequence[str] = ())
         return told
     names = ["metric", "state", "was", "now", "change", "interval", "tolerance", "why"]
     rows = [_row(one) for one in comparisons]
-    says = "A change counts as worse only when the whole interval in which it may lie is beyond the tolerance."
+    says = "A change counts as worse when it is beyond the tolerance, and the whole interval in which it may lie is above no change."
     return told + table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6)) + element("p", text(says), class_="quiet")
 
 
