@@ -197,7 +197,9 @@ def test_sync_tests_are_refused(pytester: pytest.Pytester, run: Callable[..., py
     assert f"{fixture}: expected an async test" in run().stdout.str()
 
 
-@pytest.mark.parametrize(("fault", "says"), [("", ""), ("unauthorized()", "got 1 dead letters and 0 jobs"), ("fail(400)", "got 1 dead letters")])
+@pytest.mark.parametrize(
+    ("fault", "says"), [("", ""), ("unauthorized()", "got 1 dead letters and 0 jobs"), ("fail(400)", "got 1 dead letters")]
+)
 def test_once_means_sent_not_enqueued(pytester: pytest.Pytester, run: Callable[..., pytest.RunResult], fault: str, says: str) -> None:
     """A body that runs once passes when its jobs were sent."""
     arrange = f"cio_fake.at(0).{fault}" if fault else "pass"
