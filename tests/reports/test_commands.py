@@ -27,7 +27,7 @@ def kept(runs: Any, tmp_path: Path) -> str:
 def test_the_name_of_a_file_says_its_format(kept: str, tmp_path: Path, name: str, begins: str) -> None:
     """Whatever the case of its letters."""
     if name.endswith("html"):
-        pytest.importorskip("altair", reason="the HTML report needs the extra html")
+        pytest.importorskip("vl_convert", reason="the HTML report needs the extra html")
     out = tmp_path / name.upper()
     assert main(["report", kept, "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8").lower().startswith(begins)
