@@ -272,10 +272,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _left_behind(config: pytest.Config, reporter: pytest.TerminalReporter) -> list[str]:
     """Whose people may be left in a real workspace. Skipped, expected and repeated failures have none to tell it but this."""
-    if "pytest_cio_load.staging.visit" not in sys.modules and not hasattr(config.option, "numprocesses"):
-        return []
     reports = [report for reports in reporter.stats.values() for report in reports]
-    if not any(hasattr(report, "cio_cleanup") for report in reports) and "pytest_cio_load.session" not in sys.modules:
+    if "pytest_cio_load.session" not in sys.modules and not any(hasattr(report, "cio_cleanup") for report in reports):
         return []
     from pytest_cio_load.session import left_behind
 

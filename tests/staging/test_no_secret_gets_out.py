@@ -77,7 +77,8 @@ AROUND = """
     async def test_around(loud, cio_load):
         await loud.identify(cio_load.user.id, plan=PLAN)
 """
-EVERYTHING = ("-vv", "-l", "-rA", "--tb=long", "--junitxml=junit.xml", "--cio-json=runs.json")
+FILES = ("--cio-json=runs.json", "--cio-html=runs.html", "--cio-markdown=runs.md", "--cio-csv=runs.csv", "--cio-k6-summary=k6.json")
+EVERYTHING = ("-vv", "-l", "-rA", "--tb=long", "--junitxml=junit.xml", *FILES)
 
 
 @pytest.mark.parametrize(("mode", "ways"), [("load", "[WAYS[cio_load.index]]"), ("once", "WAYS[1:2]"), ("once", "WAYS[2:3]")])
@@ -87,7 +88,7 @@ def test_nothing_gets_out(stage: Stage, pytester: pytest.Pytester, mode: str, wa
     stage.allow(pytester.path, "staging")
     played = stage.pytest(pytester, *EVERYTHING, f"--cio-load-mode={mode}")
     assert played.code == 1, played.text
-    assert "junit.xml" in played.written
+    assert {"junit.xml", "runs.json", "runs.html", "runs.md", "runs.csv", "k6.json"} <= set(played.written)
     assert "2 failed" in played.text
     assert played.secrets() == []
     assert stage.workspace("staging").people == {}
