@@ -70,7 +70,8 @@ def killed(fake: ServedFake, folder: Path, *, rate: int, seconds: float) -> Told
 
     (folder / "test_load.py").write_text(SUITE.format(rate=rate), encoding="utf-8")
     command("allow", "--environment-id", "1001").check_returncode()
-    load = [sys.executable, "-m", "pytest", "-q", "--cio-target=staging", "--cio-max-rate=200", "--rootdir", ".", "-p", "no:cacheprovider", "test_load.py"]
+    load = [sys.executable, "-m", "pytest", "-q", "--cio-target=staging", "--cio-max-rate=200"]
+    load += ["--rootdir", ".", "-p", "no:cacheprovider", "test_load.py"]
     with (folder / "printed.txt").open("w+", encoding="utf-8") as printed:
         run = subprocess.Popen(load, cwd=folder, env=known, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT)
         try:
