@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, TypeVar, cast
 
+from pytest_cio_load.customerio.coming import Coming
 from pytest_cio_load.customerio.http1 import AnswerReader, NotHttp, Undecodable
 from pytest_cio_load.customerio.wire import Answer
 from pytest_cio_load.customerio.wire_reasons import GARBAGE, LOST, UNDECODABLE
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
         self._keeper, self.loop = keeper, loop
         self._reader: AnswerReader | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
-        self.came: asyncio.Future[Answer | str] | None = None
+        self.came: Coming[Answer | str] | None = None
         self.gone: asyncio.Future[None] = loop.create_future()
         self.heard = 0.0
         self.is_usable = False
@@ -56,9 +57,10 @@ class Connection(asyncio.Protocol):
         """Whether it may carry a request, and was of use within so many *seconds*."""
         return self.is_usable and self.loop.time() - self.heard < seconds
 
-    def ask(self, data: bytes) -> asyncio.Future[Answer | str]:
+    def ask(self, data: bytes) -> Coming[Answer | str]:
         """Write a request. What comes is its answer, or the reason why there is none."""
-        came = self.came = self.loop.create_future()
+        came: Coming[Answer | str] = Coming(self.loop)
+        self.came = came
         self._reader = AnswerReader()
         self.heard = self.loop.time()
         self.transport.write(data)
@@ -95,7 +97,7 @@ class Connection(asyncio.Protocol):
         came, self.came, self._reader = self.came, None, None
         self.abort()
         if came is not None:
-            settle(came, why)
+            came.give(why)
 
     def abort(self) -> None:
         """Close it at once."""
@@ -115,7 +117,7 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
         if came is not None:
-            settle(came, result)
+            came.give(result)
 
 
 def settle(future: asyncio.Future[T], result: T) -> bool:

@@ -149,7 +149,8 @@ class DirectWire:
         try:
             answer = await came
         except asyncio.CancelledError:
-            connection.abort()
+            if connection.came is came:  # else it came in the same moment, and the connection may be somebody else's by now
+                connection.abort()
             raise
         if type(answer) is str:
             raise NoAnswer(answer) from None

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_cio_load.load.clock import WallClock
+from pytest_cio_load.load.eager import beginner
 from pytest_cio_load.load.pauses import GAP, SETTLING, Collector
 from pytest_cio_load.load.run import End, Ending, Outcome, Sample
 from pytest_cio_load.load.timers import alarm
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-    from contextvars import Context
+    from collections.abc import Awaitable, Callable
 
     from pytest_cio_load.load.clock import Clock
+    from pytest_cio_load.load.eager import Begin
     from pytest_cio_load.load.run import Load, Sink
     from pytest_cio_load.load.schedule import Arrival
 
 MICROSECONDS = 1_000_000
-STARTS_EAGERLY = sys.version_info >= (3, 12)
-"""Whether a task can begin at once, without a turn of the loop."""
 PATIENCE = 1.0
 """Seconds that interrupted iterations get to unwind; one that refuses to be cancelled must not hold up the verdict."""
 
@@ -64,8 +62,8 @@ class Driver:
             asyncio.CancelledError: the run was cancelled from outside (Ctrl-C); what ran is recorded as interrupted first.
         """
         self._loop = asyncio.get_running_loop()
-        # On the wall clock alone, so that in virtual time every Python gives the same; and not past a factory of somebody else's.
-        self._eager = STARTS_EAGERLY and self._on_wall and self._loop.get_task_factory() is None
+        # On the wall clock alone: in virtual time what is due at the same moment keeps an order of its own.
+        self._begun = beginner(self._loop) if self._on_wall else None
         # Each iteration begins with a copy of it: one that was queued is begun by another's end, and must not inherit its context.
         self._context = copy_context()
         self._finished: asyncio.Future[None] = self._loop.create_future()
@@ -83,7 +81,10 @@ class Driver:
         self._alarm = alarm(self._loop, self._clock, self._ring)
         try:
             self._next = next(self._arrivals, None)
-            self._fire()
+            if self._begun is None:
+                self._fire()
+            else:
+                self._loop.call_soon(self._ring)  # a task cannot begin within another, and this is one
             if self._load.watch is not None:
                 self._look()
             await self._finished
@@ -143,8 +144,8 @@ class Driver:
                 self._sink.dropped(arrival)
             else:
                 self._waiting.append((arrival, now))
-        elif self._eager:
-            self._begin_at_once(arrival, now)
+        elif self._begun is not None:
+            self._begin_at_once(self._begun, arrival, now)
         else:
             self._begin(arrival, now, now)
 
@@ -153,11 +154,11 @@ class Driver:
         task = self._loop.create_task(self._iterate(arrival, now - issued), context=self._context.copy())
         self._running[arrival.index] = (task, arrival, issued, now)
 
-    def _begin_at_once(self, arrival: Arrival, now: int) -> None:
+    def _begin_at_once(self, begun: Begin, arrival: Arrival, now: int) -> None:
         self._last_begun = now
         # It may be over before the task is there to be noted.
         self._running[arrival.index] = (None, arrival, now, now)
-        task = _begun(self._iterate(arrival, 0), self._loop, self._context.copy())
+        task = begun(self._iterate(arrival, 0), self._context.copy())
         if arrival.index in self._running:
             self._running[arrival.index] = (task, arrival, now, now)
 
@@ -257,10 +258,3 @@ class Driver:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE)
-
-
-def _begun(work: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context) -> asyncio.Task[None]:
-    """A task that has done its first step already."""
-    make: Any = asyncio.Task
-    begun: asyncio.Task[None] = make(work, loop=loop, context=context, eager_start=True)
-    return begun

@@ -184,6 +184,26 @@ def test_a_cancelled_call_gives_its_connection_up(playing: Any) -> None:
     asyncio.run(play())
 
 
+def test_a_call_cancelled_as_its_answer_comes_harms_nobody_else(playing: Any) -> None:
+    """Its connection is free by then, and may carry another call already."""
+
+    async def play() -> None:
+        async with playing(answers_when_told, connections=1) as (played, wire):
+            first = asyncio.create_task(wire.send(PUT))
+            await played.until(lambda: len(played.heads) == 1)
+            (connection,) = wire._open
+            second = asyncio.create_task(wire.send(Request("GET", "/second")))  # its turn is before the first one's cancellation
+            first.cancel()
+            connection.data_received(OK)
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            played.go_on.set()
+            assert (await second).status == 200
+            assert played.taken == 1
+
+    asyncio.run(play())
+
+
 def test_a_cancelled_wait_takes_nobodys_turn(playing: Any) -> None:
     """Who waits behind it gets the connection."""
 

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from pytest_cio_load.load.clock import WallClock
-from pytest_cio_load.load.driver import STARTS_EAGERLY, Driver
+from pytest_cio_load.load.driver import Driver
 from pytest_cio_load.load.run import End, Outcome
 from pytest_cio_load.load.schedule import Arrival
 
 SECOND = 1_000_000
-eager = pytest.mark.skipif(not STARTS_EAGERLY, reason="needs Python 3.12")
 
 
 def on_wall(load: Any, body: Any, seen: Any, *, before: Any = None) -> Any:
@@ -142,7 +141,6 @@ def begins_within_the_wake_up(bench: Any, **how: Any) -> bool:
     return within == [True]
 
 
-@eager
 def test_a_body_begins_within_the_wake_up(bench: Any) -> None:
     """A turn of the loop earlier than a task that has to wait for one."""
     assert begins_within_the_wake_up(bench)
@@ -160,14 +158,12 @@ def test_a_task_factory_of_somebody_elses_is_asked(bench: Any) -> None:
     assert "Driver._untimed" in made
 
 
-@eager
 def test_in_virtual_time_bodies_begin_as_on_every_python(bench: Any) -> None:
     """In the turn after: three of one moment on one slot are one that runs and two that are dropped, not one after the other."""
     _, seen = bench.drive(bench.load(1, 1, 1, max_in_flight=1, drop=True), bench.lasting(0))
     assert seen.drops == [1, 2]
 
 
-@eager
 def test_on_the_wall_clock_a_slot_is_free_once_its_body_is_over(bench: Any) -> None:
     """Bodies that take no time drop nobody, though all were due in one moment."""
     seen = bench.seen()
