@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -24,11 +24,12 @@ from pytest_cio_load.reports.hiding import hide_in_document
 from pytest_cio_load.reports.terminal import Telling, plain, section
 from pytest_cio_load.safety.aim import STAGING, problem_with, problem_with_clock
 from pytest_cio_load.targets.target import Target, used_by
-from pytest_cio_load.targets.watch import WATCHED
+from pytest_cio_load.targets.watch import WATCHED, patience_for
 
 if TYPE_CHECKING:
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.customerio.client import CallRecord
+    from pytest_cio_load.customerio.wire import Phase
     from pytest_cio_load.load.run import Ending, Sink
     from pytest_cio_load.reports.exporting import Observed
     from pytest_cio_load.safety.ledger import User
@@ -44,9 +45,6 @@ ASYNC_IN_FLIGHT = 10_000
 """A stop for runaway memory, not a limit on the model."""
 SYNC_IN_FLIGHT = 64
 """Threads of a sync test, unless it says otherwise."""
-
-PATIENCE = 120.0
-"""Seconds that a canary is looked for."""
 
 VISIT: pytest.StashKey[Visit] = pytest.StashKey()
 """The session's visit to a real workspace: asked for once, whatever the answer."""
@@ -84,7 +82,8 @@ class Case:
     def target(self) -> Target:
         """What the calls reach; made when a fixture asks for it."""
         real = self._past_the_guard() if self.settings.target == STAGING else None
-        target = Target(self.settings, seed=self.seed, on_call=self._on_call, real=real)
+        observe = self._on_wait if self.drives else None
+        target = Target(self.settings, seed=self.seed, on_call=self._on_call, real=real, observe=observe)
         self.item.addfinalizer(target.stop)
         return target
 
@@ -141,15 +140,19 @@ class Case:
         from pytest_cio_load.fake.routes import metric_of
 
         clock = self.measurement.clock if self.measurement is not None else WallClock()
-        return instrument(client, on_call=self._on_call, now=lambda: clock.now() / 1_000_000, name=metric_of)
+        return instrument(client, on_call=partial(self._on_call, watched=False), now=lambda: clock.now() / 1_000_000, name=metric_of)
 
-    def _on_call(self, record: CallRecord) -> None:
+    def _on_call(self, record: CallRecord, watched: bool = True) -> None:
         self.calls += 1
         if self.measurement is not None:
-            self.measurement.on_call(record)
+            self.measurement.on_call(record, watched)
         iteration = CURRENT.get()
         if self._observed is not None and iteration is not None:
             self._observed.call(record, round(iteration.due * 1_000_000))
+
+    def _on_wait(self, phase: Phase, seconds: float) -> None:
+        if self.measurement is not None:
+            self.measurement.on_wait(phase, seconds)
 
     @property
     def sink(self) -> Sink:
@@ -178,10 +181,7 @@ class Case:
     def canary(self) -> Canary:
         """What watches the workspace beside the run."""
         assert self.contract is not None
-        bounds = [clause.bound / 1000 for clause in self.contract.thresholds if clause.metric == "processing_lag" and clause.unit == "ms"]
-        # A canary that is given up counts with the time it was waited for: that has to be longer than what was promised.
-        patience = max([PATIENCE, *(bound * 1.5 for bound in bounds)])
-        return self.target.canary(warmup=float(self.contract.warmup), patience=patience)
+        return self.target.canary(warmup=float(self.contract.warmup), patience=patience_for(self.contract))
 
     def saw(self, sightings: Sightings) -> None:
         """Record what came of watching, and how long the cleaning up has to wait for what is under way."""
@@ -203,6 +203,7 @@ class Case:
         if self.drives:
             assert self.contract is not None
             self.measurement = Measurement(self.contract, self._subject(self.contract), clock)
+            self.measurement.watches(self.target.wires.told if self.has_target else ())
             if self.item.config.getoption("cio_otel") or self.item.config.getoption("cio_prometheus") is not None:
                 from pytest_cio_load.observing import observed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.safety.aim import MOCK, STAGING, problem_with, problem_with_clock
 from pytest_cio_load.settings import Settings, read_settings
 from pytest_cio_load.targets.target import used_by
+from pytest_cio_load.uvloops import answered, is_given, is_wanted, take_back
+from pytest_cio_load.uvloops import problems as problems_with_uvloop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,16 +82,38 @@ def is_async(item: pytest.Function) -> bool:
 
 def runs_own_loop(item: pytest.Function) -> bool:
     """Whether no plugin will run this async test in a loop of its own, so that we have to."""
-    plugins = item.config.pluginmanager
-    by_asyncio = item.get_closest_marker("asyncio") is not None and plugins.hasplugin("asyncio") and type(item) is not pytest.Function
-    by_anyio = "anyio_backend" in item.fixturenames and plugins.hasplugin("anyio")
-    return not by_asyncio and not by_anyio
+    by_anyio = "anyio_backend" in item.fixturenames and item.config.pluginmanager.hasplugin("anyio")
+    return not _is_pytest_asyncios(item) and not by_anyio
+
+
+def _is_pytest_asyncios(item: pytest.Function) -> bool:
+    marked = item.get_closest_marker("asyncio") is not None
+    return marked and item.config.pluginmanager.hasplugin("asyncio") and type(item) is not pytest.Function
+
+
+@contextmanager
+def loop_chosen(item: pytest.Function) -> Iterator[None]:
+    """While this is open, pytest-asyncio is told what loop to make for *item*, the test before it has its parameters."""
+    mark_unmarked(item.config, [item])
+    with answered(item.config) if _wants_uvloop(item) else nullcontext():
+        yield
+
+
+def _wants_uvloop(item: pytest.Function) -> bool:
+    """Whether pytest-asyncio shall make uvloop's loop for this test; not where its contract makes no sense, which is told later."""
+    try:
+        contract, settings = contract_of(item), settings_of(item)
+    except ContractError:
+        return False
+    return contract is not None and is_async(item) and is_wanted(item, contract, settings)
 
 
 def check(items: Sequence[pytest.Function]) -> str:
     """Everything wrong with the contracts of *items*, as the text of a collection error; "" when all are well."""
     told = []
     for item in items:
+        if is_given(item) and not _wants_uvloop(item):
+            take_back(item)  # a parameter's own marker may say something else than the function's
         problems = list(_problems(item))
         if problems:
             told.append("\n".join([f"{item.nodeid}: bad contract", *(f"  {problem.describe()}" for problem in problems)]))
@@ -151,6 +176,8 @@ def _problems_together(item: pytest.Function, contract: Contract, settings: Sett
         yield Problem("cio_workspace(workspaces)", repr(settings.workspaces), "one workspace behind the guard", "leave it out")
     if settings.target == STAGING and settings.queue.processes and "cio_queue" in item.fixturenames:
         yield Problem("cio_queue(processes)", "True", "workers in this process, behind the guard", "leave it out")
+    if is_async(item):
+        yield from problems_with_uvloop(item, contract, settings, by_asyncio=_is_pytest_asyncios(item))
     asked = contract.clock or settings.clock
     if asked == "virtual" and "cio_queue" in item.fixturenames and not settings.queue.skips_time:
         yield Problem("clock", "'virtual'", "cio_queue(engine='memory'): a server answers in real time", "use clock='wall'")

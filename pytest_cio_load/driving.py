@@ -16,8 +16,10 @@ from pytest_cio_load.load.run import End
 from pytest_cio_load.load.schedule import Arrival
 from pytest_cio_load.load.threads import ThreadDriver
 from pytest_cio_load.reports.live import live
+from pytest_cio_load.safety.aim import MOCK
 from pytest_cio_load.safety.turn import turn
 from pytest_cio_load.targets.target import used_by
+from pytest_cio_load.targets.warming import warm
 from pytest_cio_load.targets.watch import ThreadWatch, Watch
 
 if TYPE_CHECKING:
@@ -39,11 +41,13 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
     with turn(alone=case.drives and clock.name == "wall"), clock if isinstance(clock, VirtualClock) else nullcontext():
         if case.has_queue:
             await case.queue.open()
-        case.begin(clock)
-        iteration = case.iterations(arguments)
         try:
+            await _warm(case, clock)
+            case.begin(clock)
+            iteration = case.iterations(arguments)
             if case.has_queue:
                 await case.queue.begin(lambda: clock.now() / 1_000_000, virtual=clock.name == "virtual")
+                await _warm(case, clock)
             if not case.drives:
                 await iterate(Arrival(0, 0))
                 if case.has_queue:
@@ -57,6 +61,13 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
             if case.has_target:
                 await case.target.aclose()
     case.conclude(ending)
+
+
+async def _warm(case: Case, clock: WallClock | VirtualClock) -> None:
+    """Have connections open before the run's clock starts; the mock has none."""
+    if case.drives and case.has_target and clock.name == "wall" and case.settings.target != MOCK:
+        assert case.contract is not None
+        await warm(case.target.senders, case.contract.profile)
 
 
 async def _drive(case: Case, iterate: Callable[[Arrival], Awaitable[None]], clock: WallClock | VirtualClock) -> Ending:
@@ -139,7 +150,8 @@ def _refuse_coroutine(case: Case, result: object) -> None:
 
 def own_loop(case: Case) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the loop of an async test that no plugin runs; None: what is made by itself."""
-    return loop_factory(wall=case.drives and not wants_virtual(case))
+    asked = case.settings.uvloop
+    return loop_factory(wall=case.drives and asked != "off" and not wants_virtual(case), always=asked == "on")
 
 
 def wants_virtual(case: Case) -> bool:

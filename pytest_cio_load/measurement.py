@@ -21,15 +21,16 @@ from pytest_cio_load.metrics.timeline import Mark, Timeline
 from pytest_cio_load.reports.document import Run
 from pytest_cio_load.reports.machine import fingerprint
 from pytest_cio_load.reports.marks import marks_of
-from pytest_cio_load.reports.notes import notes
+from pytest_cio_load.reports.notes import notes, pause_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.contract.profile import Profile
     from pytest_cio_load.contract.threshold import Threshold
     from pytest_cio_load.customerio.client import CallRecord
+    from pytest_cio_load.customerio.wire import Phase
     from pytest_cio_load.load.clock import Clock
     from pytest_cio_load.metrics.timeline import MarkKind
     from pytest_cio_load.staging.sightings import Sightings
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 MICROSECONDS = 1_000_000
 CANCELLED = "cancelled"
 """The reason that the client gives for a call which was cancelled while it was under way."""
+
+WAITS: dict[Phase, str] = {"pool": "pool_wait", "connect": "connecting", "tls": "tls_handshaking"}
+"""The metrics of what a request waited for before it was sent."""
 
 NOT_APPLIED = ("failed_attribute_change", "failed_event", "failed_batch_update")
 """What a real workspace accepted and could not apply: none of it, unless the author says otherwise."""
@@ -121,8 +125,23 @@ class Measurement:
             watch=watch if self._aborting or progress is not None else None,
         )
 
-    def on_call(self, record: CallRecord) -> None:
-        """Record a Customer.io call, if it was made by an iteration: what fixtures and cleanup do is not load."""
+    def watches(self, phases: Iterable[Phase]) -> None:
+        """`on_wait` will be told of these phases of every request that has one; of others nothing is known. To be said before the run."""
+        self.recorder.watches(WAITS[phase] for phase in phases)
+
+    def on_wait(self, phase: Phase, seconds: float) -> None:
+        """Record what a request waited for before it was sent, if it was made by an iteration."""
+        iteration = CURRENT.get()
+        if iteration is not None:
+            self.recorder.waited(WAITS[phase], iteration.arrival.due, round(seconds * MICROSECONDS))
+
+    def on_call(self, record: CallRecord, watched: bool = False) -> None:
+        """Record a Customer.io call, if it was made by an iteration: what fixtures and cleanup do is not load.
+
+        Args:
+            record: how it went.
+            watched: whether `on_wait` is told of its requests.
+        """
         iteration = CURRENT.get()
         if iteration is None:
             return
@@ -137,6 +156,7 @@ class Measurement:
             error=None if record.error is not None and record.error.reason == CANCELLED else record.error,
             throttled=record.throttled,
             ended=self.clock.now(),
+            watched=record.attempts if watched else 0,
         )
 
     def mark(self, at: float, kind: MarkKind, text: str) -> None:
@@ -173,6 +193,8 @@ class Measurement:
             planned=self.planned, elapsed=ending.lasted / MICROSECONDS, end=ending.end.value, reason=ending.reason
         )
         waited = self.clock.waited_for_sockets if isinstance(self.clock, VirtualClock) else 0.0
+        # In virtual time they cost nothing; of a run that no driver brought to its end nobody knows.
+        pauses = None if isinstance(self.clock, VirtualClock) or ending.end is End.CUT else ending.pauses
         return Run(
             test=subject.test,
             location=subject.location,
@@ -190,9 +212,14 @@ class Measurement:
             cpu_seconds=cpu,
             delivery=delivery,
             cleanup=cleanup,
-            notes=(*notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited), *self._seen),
+            notes=(
+                *notes(summary, max_in_flight=subject.max_in_flight, pace=subject.pace, waited_for_sockets=waited),
+                *pause_notes(pauses, lasted=ending.lasted, late=round(lag_tolerance(contract) * 1000)),
+                *self._seen,
+            ),
             marks=marks_of(contract, ending, self._marks),
             fingerprint=fingerprint(),
+            pauses=pauses,
         )
 
     def stop(self) -> tuple[float, float]:

@@ -37,6 +37,7 @@ _SETTINGS = {
     "over_budget": "What the mock does over its budget: accept (default), reject, throttle or drop",
     "region": "The account's region: us (default) or eu",
     "wire": "What carries requests to a server: auto (default), direct, pyreqwest, aiohttp or httpx",
+    "uvloop": "uvloop for loads on the wall clock: auto (default: where no other test shares the loop), on (everywhere), off",
     "timeout": "How long one request may wait for its answer (default: 10s)",
     "queue_engine": "What keeps the jobs of cio_queue: memory (default), embedded, or the URL of a Redis or Kafka on loopback",
     "allow_file": "Staging workspaces that may be loaded, as hashes (default: .cio-load/allow.json; see cio-load allow)",

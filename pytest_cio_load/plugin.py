@@ -62,7 +62,7 @@ def _drives_unmarked(config: pytest.Config) -> bool:
 def pytest_report_header(config: pytest.Config) -> str:
     """One line: what marked tests will do."""
     said = [f"mode={config.getoption('cio_load_mode')}"]
-    for name in ("target", "clock", "latency", "seed", "workspace_limit"):
+    for name in ("target", "clock", "latency", "seed", "workspace_limit", "uvloop"):
         value = config.getoption(f"cio_{name}") or config.getini(f"cio_{name}")
         if value or name == "target":
             said.append(f"{name}={value or 'mock'}")
@@ -101,6 +101,17 @@ def _anyio_takes_all(config: pytest.Config) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+    """While a load on the wall clock is collected, tell pytest-asyncio, which asks then, to make uvloop's loop for it."""
+    if metafunc.definition.get_closest_marker(MARK) is None and not _drives_unmarked(metafunc.config):
+        return (yield)
+    from pytest_cio_load.collecting import loop_chosen
+
+    with loop_chosen(metafunc.definition):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Check every contract as it is collected; a bad one is a collection error that names the test."""
     report = yield
@@ -134,6 +145,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker(MARK) is not None:
                 item.add_marker(pytest.mark.skip(reason="--cio-load-mode=skip"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Which tests run together is known: let uvloop's loops stand beside the others, or not."""
+    uvloops = sys.modules.get("pytest_cio_load.uvloops")
+    if uvloops is not None:
+        uvloops.settle(session)
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

@@ -22,6 +22,7 @@ from pytest_cio_load.plans import as_values, planned
 from pytest_cio_load.reports.hiding import hide
 from pytest_cio_load.reports.terminal import Telling
 from pytest_cio_load.units import show_count
+from pytest_cio_load.uvloops import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.reports.document import Document
     from pytest_cio_load.safety.secrets import Secrets
+    from pytest_cio_load.settings import Settings
 
 _CASE = pytest.StashKey[Case]()
 _SECRETS: pytest.StashKey[Secrets | None] = pytest.StashKey()
@@ -120,6 +122,7 @@ def plan(items: Sequence[pytest.Function], *, full: bool) -> list[str]:
     """What load *items* will make: one line in all, or with *full* a line for each; and what their size cannot support."""
     total, lines = 0, []
     doubts: list[str] = []
+    cases: list[tuple[pytest.Function, Contract, Settings]] = []
     for item in items:
         case = case_of(item)
         if case.contract is None:
@@ -128,8 +131,9 @@ def plan(items: Sequence[pytest.Function], *, full: bool) -> list[str]:
         total += number
         lines.append(f"  {item.nodeid}: {show_count(number)} iterations, {case.contract.describe()}")
         doubts += _unsupported(item, case.contract, number)
+        cases.append((item, case.contract, case.settings))
     head = f"cio-load: {show_count(total)} iterations planned in {show_count(len(items))} contract{'s' * (len(items) != 1)}"
-    return [head, *(lines if full else []), *doubts]
+    return [head, *(lines if full else []), *doubts, *remarks(cases)]
 
 
 def _unsupported(item: pytest.Function, contract: Contract, number: int) -> Iterator[str]:

@@ -25,8 +25,9 @@ MODES = ("load", "once", "skip")
 CLOCKS = ("virtual", "wall")
 REGIONS = ("us", "eu")
 WIRES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
+UVLOOP = ("auto", "on", "off")
 OVER_BUDGET = ("accept", "reject", "throttle", "drop")
-_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire", "queue_engine")
+_OPTIONS = ("target", "clock", "latency", "seed", "workspace_limit", "over_budget", "region", "timeout", "wire", "uvloop", "queue_engine")
 WORKSPACE_KEYWORDS = ("limit", "pace", "over_budget", "region", "timeout", "workspaces", "processing_lag")
 
 
@@ -47,6 +48,7 @@ class Settings:
         timeout: seconds that one request may wait for its answer.
         wire: the engine that requests to a server travel by.
         http2: whether they use HTTP/2 where the server offers it.
+        uvloop: "on" for every load on the wall clock, "auto" where no other test shares the loop, or "off".
         workspaces: how many of them share the people, each with this budget.
         processing_lag: how long until the fake's App API shows a change, as text or seconds.
         queue: the pipeline that ``cio_queue`` stands for.
@@ -65,6 +67,7 @@ class Settings:
     timeout: float = 10.0
     wire: str = "auto"
     http2: bool = False
+    uvloop: str = "auto"
     workspaces: int = 1
     processing_lag: str | float = 0
     queue: QueueSettings = DEFAULT_PIPELINE
@@ -125,6 +128,7 @@ def read_settings(
         timeout=_seconds("cio_timeout", said["timeout"] or 10, problems),
         wire=_one_of("cio_wire", said["wire"], WIRES, problems) or "auto",
         http2=bool(config.getoption("cio_http2") or config.getini("cio_http2")),
+        uvloop=_one_of("cio_uvloop", said["uvloop"], UVLOOP, problems) or "auto",
         queue=read_queue(queue or {}, str(said["queue_engine"] or ""), problems),
         staging=read_staging(
             lambda name: _said(config, name),

@@ -19,6 +19,7 @@ LAYERS = [
     {"plans"},
     {"observing", "comparing"},
     {"measurement", "collecting"},
+    {"uvloops"},
     {"baseline"},
     {"reports", "targets", "cli"},
     {"staging"},
@@ -37,7 +38,7 @@ LAYERS = [
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 KNOW_PYTEST = {
     *("plugin", "options", "blocking", "fixtures", "session", "case", "collecting", "settings"),
-    *("replays", "plans", "observing", "comparing", "reports/live"),
+    *("replays", "plans", "observing", "comparing", "uvloops", "reports/live"),
 }
 HTTP = {"httpx", "respx", "requests", "aiohttp", "pyreqwest", "urllib3", "http"}
 

@@ -87,10 +87,11 @@ def tools(k6: str | None, locust: str | None, *, wires: Sequence[str]) -> list[T
 
 def _ours(wire: str) -> Tool:
     name, _, loop = wire.partition("+")
-    plugin = ("-p", "examples.benchmark.loads.on_uvloop") if loop == "uvloop" else ()
+    # The clock is said, because whether uvloop can be had depends on it, and it is known before the target is.
+    on_loop = (f"--cio-uvloop={'on' if loop == 'uvloop' else 'off'}", "--cio-clock=wall")
     command = (
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"),
-        *plugin,
+        *on_loop,
         *(str(LOADS / "contract.py"), f"--cio-wire={name}", "--cio-workspace-limit=1000000", "--cio-timeout=60s", "--cio-json={told}"),
     )
     needs = [need for need in (name, loop) if need in ("pyreqwest", "aiohttp", "uvloop") and find_spec(need) is None]

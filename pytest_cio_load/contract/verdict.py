@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pytest_cio_load.metrics.kinds import CONNECTION_WAITS
 from pytest_cio_load.units import show_count, show_ms
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ def _about_clauses(findings: tuple[Finding, ...]) -> list[Reason]:
     for finding in findings:
         name, text = finding.threshold.metric, finding.threshold.text
         if finding.state is State.NO_SAMPLES:
-            remedy = f"let the body record {name!r}, or take the promise out"
+            tells = "choose a wire that tells of it (--cio-wire=direct)" if name in CONNECTION_WAITS else f"let the body record {name!r}"
+            remedy = f"{tells}, or take the promise out"
             reasons.append(Reason(f"{name} {text}: no samples", remedy))
         elif finding.state is State.TOO_FEW:
             needed = show_count(finding.threshold.minimum_samples)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -54,3 +55,8 @@ def axis_of(loop: AbstractEventLoop) -> object:
     """The time axis of an event loop: the wall, unless its clock was replaced or reads otherwise; then the loop itself."""
     replaced = "time" in getattr(loop, "__dict__", {})
     return loop if replaced or abs(loop.time() - time.monotonic()) > _SAME_CLOCK else WALL
+
+
+def clock_of(loop: AbstractEventLoop) -> Callable[[], float]:
+    """What tells the time of an event loop, in seconds: on the wall the machine's clock, since uvloop's own is of whole milliseconds."""
+    return time.monotonic if axis_of(loop) is WALL else loop.time

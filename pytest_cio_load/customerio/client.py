@@ -22,7 +22,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from pytest_cio_load.customerio.buckets import WALL, axis_of
+from pytest_cio_load.customerio.buckets import WALL, axis_of, clock_of
 from pytest_cio_load.customerio.calls import AppCalls, BlockingAppCalls, BlockingCalls, Calls
 from pytest_cio_load.customerio.exchange import AccessT, CallRecord, Core, Exchange
 from pytest_cio_load.customerio.wire import Answer, Request, SyncWire, Warms, Wire
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class _Async(Core[AccessT, Wire]):
-    """Carries calls through from coroutines. The clock is the running loop's unless *now* is given."""
+    """Carries calls through from coroutines. The clock is the running loop's (`clock_of`) unless *now* is given."""
 
     async def warm(self, count: int) -> int:
         """Open *count* connections ahead of need, so that no call has to wait for one.
@@ -66,7 +66,7 @@ class _Async(Core[AccessT, Wire]):
 
     async def _drive(self, name: str, build: Callable[[], Operation], read: Callable[[Answer], T]) -> T:
         # The clock is bound when the call begins: one torn down after its loop has closed must still be able to read the time.
-        exchange: Exchange[T] = self._exchange(self._now or asyncio.get_running_loop().time, name, build, read)
+        exchange: Exchange[T] = self._exchange(self._now or clock_of(asyncio.get_running_loop()), name, build, read)
         try:
             step = next(exchange)
             while True:

@@ -1,7 +1,7 @@
 """A result that a task waits for, and that lets it go on in the very moment it comes.
 
-An asyncio future has its task go on in the loop's next turn; at some thousand answers a second those turns are a large part of what an answer
-costs. This one is a future to whoever awaits it: a task asks it for no more than is here.
+An asyncio future has its task go on in the loop's next turn; at some thousand answers a second those turns are a large part of what an
+answer costs. This one is a future to whoever awaits it: a task asks it for no more than is here.
 """
 
 from __future__ import annotations

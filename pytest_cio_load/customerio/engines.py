@@ -1,7 +1,7 @@
 """The choice between the ways for requests to travel, all behind the same seam.
 
 httpx 0.28 keeps its connections in a pool whose cost grows with the square of the requests in flight, and would be blamed on Customer.io.
-The mock needs no sockets and stays on httpx; it is for servers that the engine matters.
+The mock needs no socket and so none of them; it is for servers that the engine matters.
 
 Nothing answers in place of the others' network, so in a test they need the guard's permit for a host of Customer.io already when they are
 made.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_cio_load.customerio.wire import HttpxSyncWire, HttpxWire, Observe, SyncWire, Wire
+from pytest_cio_load.customerio.wire import HttpxSyncWire, HttpxWire, Observe, Phase, SyncWire, Wire
 from pytest_cio_load.customerio.wire_aiohttp import AiohttpWire
 from pytest_cio_load.customerio.wire_direct import DirectWire
 from pytest_cio_load.customerio.wire_pyreqwest import PyreqwestSyncWire, PyreqwestWire
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.customerio.workspaces import Access
 
-__all__ = ["ENGINES", "AiohttpWire", "DirectWire", "PyreqwestSyncWire", "PyreqwestWire", "make_sync_wire", "make_wire"]
+__all__ = ["ENGINES", "AiohttpWire", "DirectWire", "PyreqwestSyncWire", "PyreqwestWire", "make_sync_wire", "make_wire", "told_by"]
 
 ENGINES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
 """What ``--cio-wire`` takes. ``auto`` is the first of the others that can be had and fits: the leanest. ``direct`` is our own."""
@@ -32,6 +32,13 @@ ENGINES = ("auto", "direct", "pyreqwest", "aiohttp", "httpx")
 _HTTP2 = ("pyreqwest", "httpx")
 
 AnyWire: TypeAlias = DirectWire | PyreqwestWire | AiohttpWire | HttpxWire
+
+_TOLD: dict[type, frozenset[Phase]] = {
+    DirectWire: frozenset({"pool", "connect", "tls"}),
+    AiohttpWire: frozenset({"pool", "connect"}),
+    HttpxWire: frozenset({"connect", "tls"}),
+    HttpxSyncWire: frozenset({"connect", "tls"}),
+}
 
 
 def make_wire(
@@ -94,6 +101,12 @@ def make_sync_wire(
         return PyreqwestSyncWire(workspace, timeout=timeout, connections=connections, http2=http2)
     offers = http2 and transport is None
     return HttpxSyncWire(workspace, timeout=timeout, connections=connections, transport=transport, observe=observe, http2=offers)
+
+
+def told_by(wire: Wire | SyncWire, base_url: str) -> frozenset[Phase]:
+    """What *wire* tells its observer of, on the way to *base_url*: a request that it tells nothing of did not wait for that."""
+    told = _TOLD.get(type(wire), frozenset())
+    return told if base_url.startswith("https:") else told - {"tls"}
 
 
 def _choose(engine: str | None, http2: bool, has_proxy: bool) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import ssl
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
@@ -163,7 +164,7 @@ class DirectWire:
         began = 0.0
         while self._count >= self._limit:
             loop = asyncio.get_running_loop()
-            began = began or loop.time()
+            began = began or perf_counter()
             turn: asyncio.Future[Connection | None] = loop.create_future()
             self._waiting.append(turn)
             try:
@@ -176,10 +177,10 @@ class DirectWire:
             if self._is_closed:
                 raise NoAnswer(NO_CONNECTION)
             if connection is not None and connection.is_usable:
-                self._note("pool", loop.time() - began)
+                self._note("pool", perf_counter() - began)
                 return connection
         if began:
-            self._note("pool", asyncio.get_running_loop().time() - began)
+            self._note("pool", perf_counter() - began)
         return await self._connect()
 
     async def _connect(self) -> Connection:
@@ -208,16 +209,16 @@ class DirectWire:
         return connection
 
     async def _establish(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        began = loop.time()
+        began = perf_counter()  # uvloop's own time is of whole milliseconds
         await loop.create_connection(lambda: connection, self._host, self._port)
-        self._note("connect", loop.time() - began)
+        self._note("connect", perf_counter() - began)
         if self._secure:
-            began = loop.time()
+            began = perf_counter()
             secured = await loop.start_tls(connection.transport, connection, self._secure, server_hostname=self._host)
             if secured is None:
                 raise ConnectionResetError
             connection.transport = secured
-            self._note("tls", loop.time() - began)
+            self._note("tls", perf_counter() - began)
         connection.is_usable = not connection.gone.done()
 
     def _note(self, phase: Phase, seconds: float) -> None:

@@ -11,6 +11,7 @@
     faults      what goes wrong, and when               fault   one of them
     answering   what every door has in common
     doors, transport, asgi   how requests get in without a socket: respx, httpx and httpx2, ASGI
+    in_process  the shortest way in, for our own client
     server      on loopback                         connection, http, tls   what it is made of
     served      the same in a process of its own    process   what runs there
     account     several workspaces behind one door

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.fake.workspace import Reply
 
-_AT_MOST = 86_400.0
+AT_MOST = 86_400.0
 """Seconds that a client without a read time-out is kept waiting by a server that never answers: a day; nothing can sleep for ever."""
 
 
@@ -24,7 +24,7 @@ def ask(fake: Answering, request: Any, now: float) -> tuple[Reply, float]:
     """The reply to a request of httpx or httpx2, and the seconds that the client waits for it: its read time-out."""
     reply = fake.answer(request.method, request.url.raw_path.decode("ascii"), request.headers, request.content, now)
     read = request.extensions.get("timeout", {}).get("read")
-    return reply, _AT_MOST if read is None else min(float(read), _AT_MOST)
+    return reply, AT_MOST if read is None else min(float(read), AT_MOST)
 
 
 def response(reply: Reply, patience: float, request: Any, library: Any) -> Any:

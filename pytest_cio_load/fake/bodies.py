@@ -28,10 +28,15 @@ def read(route: Route, body: bytes) -> Asked:
     return _READERS[route.operation](route, body)
 
 
+def parsed(body: bytes) -> Any:
+    """The JSON in a body, as ``json.loads`` reads bytes. Raises ValueError, for NaN and infinities too, and RecursionError."""
+    return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+
+
 def content_of(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises Refused."""
     try:
-        content = json.loads(body, parse_constant=_no_constant)
+        content = parsed(body)
     except (ValueError, RecursionError):
         raise Refused(400, meta_error(texts.NOT_JSON)) from None
     if not isinstance(content, dict):
@@ -159,6 +164,10 @@ def _check(refusal: Refusal | None) -> None:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"got {name}, expected JSON, which has no such number")
+
+
+# ``json.loads`` would make one for each body.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 _READERS: dict[str, Callable[[Route, bytes], Asked]] = {

@@ -6,13 +6,12 @@ bytes an item, 500,000 a batch. An item inside a batch is measured as compact JS
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from pytest_cio_load.customerio.limits import Refusal, refuse_attributes, refuse_event, refuse_identifier, size
 from pytest_cio_load.fake import texts
-from pytest_cio_load.fake.bodies import NOBODY, TYPES, Asked, is_platform, names_in
+from pytest_cio_load.fake.bodies import NOBODY, TYPES, Asked, is_platform, names_in, parsed
 from pytest_cio_load.fake.persons import Name
 from pytest_cio_load.fake.texts import Refused, item_errors
 from pytest_cio_load.fake.things import object_key
@@ -94,13 +93,9 @@ def operation_of(item: object) -> str:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return parsed(body)
     except (ValueError, RecursionError):
         raise Invalid("", texts.NOT_JSON, "parse") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def _person(item: dict[str, Any]) -> Name:

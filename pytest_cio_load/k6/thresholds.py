@@ -29,6 +29,9 @@ _OURS = {
     "iterations": "iterations",
     "dropped_iterations": "dropped",
     "checks": "checks",
+    "http_req_blocked": "pool_wait",
+    "http_req_connecting": "connecting",
+    "http_req_tls_handshaking": "tls_handshaking",
 }
 MEANING = {
     "http_req_duration": "one request in k6; `response` is a whole iteration, from the moment it was due",
@@ -38,11 +41,14 @@ MEANING = {
     "iterations": "completed ones in k6; here also those that timed out or were interrupted",
     "dropped_iterations": "the same",
     "checks": "the same: the share of cio_load.check() that held",
+    "http_req_blocked": "`pool_wait` is the same: a request's wait for a free connection",
+    "http_req_connecting": "the same",
+    "http_req_tls_handshaking": "the same",
 }
 """What a metric is in k6 and what it becomes, for the file's comments."""
 
 _NOT_MEASURED = re.compile(
-    r"http_req_(blocked|connecting|tls_handshaking|sending|waiting|receiving)|data_(sent|received)|vus(_max)?|group_duration"
+    r"http_req_(sending|waiting|receiving)|data_(sent|received)|vus(_max)?|group_duration"
     r"|(ws|grpc|browser|webvital)_.*"
 )
 _SELECTOR = re.compile(r"([^{}\s]+)\s*(?:\{(.*)\})?")

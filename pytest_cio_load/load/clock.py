@@ -121,7 +121,7 @@ class VirtualClock:
         self._base = float(ceil(loop.time()))
         self._real_call_at, self._real_run_in_executor = loop.call_at, loop.run_in_executor
         self._real_select = loop._selector.select
-        self._watched = loop._selector.get_map
+        self._watched = loop._selector.get_map()
         loop.time, loop.call_later, loop.call_at = self._time, self._call_later, self._call_at
         loop.run_in_executor = self._run_in_executor
         loop._selector.select = self._select
@@ -167,7 +167,7 @@ class VirtualClock:
         self._working -= 1
 
     def _select(self, timeout: float | None) -> Any:
-        foreign = len(self._watched()) > 1  # one is the loop's own self-pipe
+        foreign = len(self._watched) > 1  # one is the loop's own self-pipe
         self._turns += 1
         if foreign or self._working or timeout is None or not self._turns % LOOK_EVERY:
             events = self._real_select(0)

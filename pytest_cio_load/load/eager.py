@@ -1,7 +1,7 @@
 """Beginning a task at once: its first step is done where it is made, and not a turn of the loop later.
 
-A turn of asyncio's loop costs more than most first steps, and an iteration that begins a turn later is later by that. Python offers it from 3.12
-on. Before, a task asks its loop to call the first step soon, and nothing else of it: that wish is taken from it and carried out here.
+A turn of asyncio's loop costs more than most first steps, and an iteration that begins a turn later is later by that. Python offers it from
+3.12 on. Before, a task asks its loop to call the first step soon, and nothing else of it: that wish is taken from it and carried out here.
 """
 
 from __future__ import annotations

@@ -11,26 +11,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def loop_factory(*, wall: bool) -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory(*, wall: bool, always: bool = False) -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes the loop, or None where it shall be what ``asyncio.Runner`` makes by itself.
 
     Args:
         wall: whether the clock will be the machine's. In virtual time it is asyncio's own loop, the only one whose waits can be skipped.
+        always: even where an event loop policy is in force that is not asyncio's own: otherwise whoever has set it has chosen.
     """
-    # Who has set a policy of their own has chosen.
-    if not wall or find_spec("uvloop") is None or not _is_default(type(_policy())):
+    if not wall or why_missing() or not (always or policy_is_default()):
         return None
-    import uvloop
+    from uvloop import new_event_loop
 
-    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return new_event_loop
+    made: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
+    return made
 
 
-def _policy() -> object:
+def new_uvloop() -> asyncio.AbstractEventLoop:
+    """A loop of uvloop's: what we have other plugins make. Raises ImportError where `why_missing` says why."""
+    from uvloop import new_event_loop
+
+    loop: asyncio.AbstractEventLoop = new_event_loop()
+    return loop
+
+
+def why_missing() -> str:
+    """Why uvloop cannot be used here, as a clause; "" when it can."""
+    if find_spec("uvloop") is None:
+        return "it is not installed"
+    try:
+        import uvloop  # noqa: F401
+    except ImportError as error:
+        return f"it cannot be imported ({error})"
+    return ""
+
+
+def policy_is_default() -> bool:
+    """Whether the event loop policy in force is one of asyncio's own: nobody has chosen another."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return asyncio.get_event_loop_policy()
-
-
-def _is_default(policy: type) -> bool:
-    return policy.__module__.startswith("asyncio.")
+        return type(asyncio.get_event_loop_policy()).__module__.startswith("asyncio.")

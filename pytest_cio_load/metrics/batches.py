@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 IterationRow: TypeAlias = tuple[int, int, int, int, str, int]
 """An iteration that ended: due, began, ended, queued, outcome, failures. Times are microseconds."""
 
-CallRow: TypeAlias = tuple[str, int, int, int, int, int, int]
-"""A call that ended: operation, due, ended, latency, paced, attempts, throttled. Times are microseconds, *due* that of its iteration."""
+CallRow: TypeAlias = tuple[str, int, int, int, int, int, int, int]
+"""A call that ended: operation, due, ended, latency, paced, attempts, throttled, watched. Times are microseconds, *due* that of its
+iteration; *watched* are those of its attempts of which it is told what they waited for."""
+
+WaitRow: TypeAlias = tuple[str, int, int]
+"""What an attempt waited for: the metric, when its iteration was due, and how long, in microseconds."""
 
 
 class Iterations:
@@ -72,11 +76,12 @@ class Iterations:
 class Calls:
     """Calls that ended, at least one: the columns of their rows. Times are microseconds."""
 
-    __slots__ = ("attempts", "due", "ended", "latency", "operation", "paced", "rows", "throttled")
+    __slots__ = ("attempts", "due", "ended", "latency", "operation", "paced", "rows", "throttled", "watched")
 
     def __init__(self, rows: Sequence[CallRow]) -> None:
         self.rows = rows
-        self.operation, self.due, self.ended, self.latency, self.paced, self.attempts, self.throttled = zip(*rows, strict=True)
+        columns = zip(*rows, strict=True)
+        self.operation, self.due, self.ended, self.latency, self.paced, self.attempts, self.throttled, self.watched = columns
 
     def rows_since(self, moment: int) -> Sequence[CallRow]:
         """The rows of iterations due from *moment* on."""

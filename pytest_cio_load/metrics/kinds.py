@@ -59,6 +59,9 @@ BUILTIN: dict[str, Metric] = {
     "queued": Metric(Kind.TREND, "ms", "waited for one of max_in_flight slots"),
     "paced": Metric(Kind.TREND, "ms", "a call's wait for our own rate limiter"),
     "attempts": Metric(Kind.TREND, "", "requests on the wire per call"),
+    "pool_wait": Metric(Kind.TREND, "ms", "an attempt's wait for a free connection, 0 where it had none"),
+    "connecting": Metric(Kind.TREND, "ms", "an attempt's making of a connection, 0 where one was open"),
+    "tls_handshaking": Metric(Kind.TREND, "ms", "an attempt's handshake on a new connection, 0 where one was open"),
     **{name: Metric(Kind.TREND, "ms", f"latency of {name} calls") for name in OPERATIONS},
     "http": Metric(Kind.TREND, "ms", "latency of other requests of instrumented clients"),
     "iterations": Metric(Kind.COUNTER, "", "iterations begun"),
@@ -91,3 +94,8 @@ BUILTIN: dict[str, Metric] = {
     "checks": Metric(Kind.RATE, "", "cio_load.check() that held"),
 }
 """Metrics that every run has, by name. ``check:NAME`` (rate) and ``group:NAME`` (trend, ms) join them as the body uses them."""
+
+CONNECTION_WAITS = ("pool_wait", "connecting", "tls_handshaking")
+"""What an attempt may have waited for before it was sent, in that order. As with ``paced`` and ``queued``, an attempt that did not have to
+wait is a sample too, of 0: so percentiles are those of all attempts, and a bound is kept when nobody waited. Of what the engine does not
+tell there is no sample, and nothing can be said of a bound."""

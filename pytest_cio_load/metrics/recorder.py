@@ -9,7 +9,7 @@ from __future__ import annotations
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from pytest_cio_load.metrics.batches import CallRow, Calls, IterationRow, Iterations
+from pytest_cio_load.metrics.batches import CallRow, Calls, IterationRow, Iterations, WaitRow
 from pytest_cio_load.metrics.failures import Failures, causes_of
 from pytest_cio_load.metrics.kinds import BUILTIN, Kind, Metric
 from pytest_cio_load.metrics.measured import Counter, Gauge, Rate, Trend
@@ -17,7 +17,7 @@ from pytest_cio_load.metrics.summary import Summary, Warmup
 from pytest_cio_load.metrics.totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_cio_load.metrics.measured import Delivery, Measured
     from pytest_cio_load.metrics.timeline import Timeline
@@ -75,6 +75,7 @@ class Recorder:
         self._timeline = timeline
         self._ended: list[IterationRow] = []
         self._called: list[CallRow] = []
+        self._waits: list[WaitRow] = []
         self._dropped: list[int] = []
         self._failures, self._warmup_failures = Failures(home), Failures(home)
         self._call_errors: dict[int, list[BaseException]] = {}
@@ -133,6 +134,7 @@ class Recorder:
         error: BaseException | None,
         throttled: int = 0,
         ended: int | None = None,
+        watched: int = 0,
     ) -> None:
         """A Customer.io call ended.
 
@@ -144,14 +146,24 @@ class Recorder:
             error: what it failed with, or None.
             throttled: how many of the attempts were answered 429.
             ended: when, in microseconds after the start of the run; by default its latency after its iteration was due.
+            watched: how many of the attempts would have been told of by `waited`, had they waited.
         """
         if error is not None:
             with self._failing:
                 self._call_errors.setdefault(iteration, []).append(error)
         called = self._called
-        called.append((operation, due, due + times[0] if ended is None else ended, *times, attempts, throttled))
+        called.append((operation, due, due + times[0] if ended is None else ended, *times, attempts, throttled, watched))
         if len(called) >= _BATCH:
             self._fold_if_free()
+
+    def watches(self, names: Iterable[str]) -> None:
+        """The engine tells of these of `CONNECTION_WAITS`; what others are told of is not counted. To be said before the run."""
+        self._totals.told = frozenset(names)
+
+    def waited(self, name: str, due: int, took: int) -> None:
+        """An attempt waited *took* microseconds, for one of `CONNECTION_WAITS`; told before its call. *due*: when its iteration was."""
+        # At least one: what is too short for the clock was a wait all the same.
+        self._waits.append((name, due, max(1, took)))
 
     def delivered(self, delivery: Delivery) -> None:
         """What the fake says became of everything that was sent."""
@@ -226,7 +238,11 @@ class Recorder:
             iterations = Iterations.of(rows)
             for each in counting:
                 each.ended(iterations)
-        if called := _taken(self._called):
+        called = _taken(self._called)
+        # After the calls were taken, and counted before them: whatever a call that is counted here has waited for is counted with it.
+        if waits := _taken(self._waits):
+            self._totals.awaited(waits)
+        if called:
             calls = Calls(called)
             for each in counting:
                 each.called(calls)

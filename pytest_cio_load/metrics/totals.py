@@ -11,7 +11,7 @@ from pytest_cio_load.metrics.measured import MEASURED, Counter, Delivery, Gauge,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_cio_load.metrics.batches import CallRow, Calls, Iterations
+    from pytest_cio_load.metrics.batches import CallRow, Calls, Iterations, WaitRow
 
 Live = Trend | Counter | Rate | Gauge
 _TIMES = Metric(Kind.TREND, "ms")
@@ -29,6 +29,7 @@ class Totals:
         kinds: each metric's kind and unit.
         seen, warmup_seen: iterations that ended or were dropped; those of them in the warmup.
         waited: iterations that waited for a slot.
+        told: which of `CONNECTION_WAITS` the engine tells of; may be set before the run.
     """
 
     def __init__(self, *, warmup: int, lag_tolerance: int) -> None:
@@ -38,7 +39,8 @@ class Totals:
         for name in ("iterations", "calls", "rate_limited", "interrupted", "timed_out", "errors", "dropped", "on_time"):
             self.metrics[name] = MEASURED[BUILTIN[name].kind]()
         self.seen = self.warmup_seen = self.waited = 0
-        self._attempts = 0
+        self._attempts = self._watched = 0
+        self.told: frozenset[str] = frozenset()
 
     def ended(self, batch: Iterations) -> None:
         """Iterations ended."""
@@ -79,17 +81,34 @@ class Totals:
         if sent:
             self._counter("rate_limited").add_all(sum(row[6] for row in sent), len(sent))
             self._trend("attempts").record_all([row[5] * 1000 for row in sent])
+            self._fill(sum(row[7] for row in sent))
             self._amplify(rows)
         self._counter("calls").add_all(len(rows), len(rows))
+
+    def awaited(self, rows: Sequence[WaitRow]) -> None:
+        """Attempts waited for their connections. To be told before the calls that they were of."""
+        by_name: dict[str, list[int]] = {}
+        for name, due, took in rows:
+            if due >= self._warmup and name in self.told:
+                by_name.setdefault(name, []).append(took)
+        for name, waits in by_name.items():
+            self._trend(name).record_all(waits)
+
+    def _fill(self, watched: int) -> None:
+        """So many more attempts are over: those that nothing was told of did not wait."""
+        self._watched += watched
+        for name in self.told if watched else ():
+            trend = self._trend(name)
+            trend.record_several(0, self._watched - trend.samples)
 
     def _amplify(self, rows: Sequence[CallRow]) -> None:
         """The gauge after each call: its least and greatest are of every moment, not of every batch."""
         gauge = cast("Gauge", self.live("amplification", BUILTIN["amplification"]))
         calls, attempts = self._counter("calls").total, self._attempts
-        for operation, *_, tries, _throttled in rows:
+        for row in rows:
             calls += 1
-            if operation != "enqueue":
-                attempts += tries
+            if row[0] != "enqueue":
+                attempts += row[5]
                 gauge.set(attempts / calls)
         self._attempts = attempts
 

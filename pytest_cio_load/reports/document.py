@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.contract.verdict import Finding, Verdict
+    from pytest_cio_load.load.pauses import Pauses
     from pytest_cio_load.metrics.failures import Failure
     from pytest_cio_load.metrics.summary import Summary
     from pytest_cio_load.metrics.timeline import Mark
@@ -52,6 +53,7 @@ class Run:
         notes: sentences the report must not leave out.
         marks: moments to be seen on the timeline, in order of time.
         fingerprint: of the machine; see `machine.fingerprint`.
+        pauses: what garbage collections took of it, on the wall clock.
     """
 
     test: str
@@ -71,6 +73,7 @@ class Run:
     notes: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    pauses: Pauses | None = None
 
 
 def document(run: Run) -> Document:
@@ -103,11 +106,18 @@ def document(run: Run) -> Document:
             "started_at": run.started_at,
             "real_seconds": round(run.real_seconds, 3),
             "cpu_seconds": round(run.cpu_seconds, 3),
+            **({} if run.pauses is None else {"pauses": _pauses(run.pauses)}),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
             **({"fingerprint": dict(run.fingerprint)} if run.fingerprint else {}),
         },
     }
+
+
+def _pauses(pauses: Pauses) -> Document:
+    """What garbage collections took: ``in_gaps`` are those that were done where nothing was due, and are in none of the others."""
+    times = {"total_ms": pauses.total / 1000, "longest_ms": pauses.longest / 1000}
+    return {"count": pauses.count, **times, "in_gaps": pauses.in_gaps}
 
 
 def _timeline(run: Run) -> Document:

@@ -21,6 +21,9 @@ What stands under k6's names, and how it differs from what k6 puts there:
     our ``calls``: Customer.io calls, of which each may take several requests. k6 counts requests.
 ``http_req_failed``
     our ``errors``: the share of *iterations* in which something failed. k6's is the share of requests.
+``http_req_blocked``, ``http_req_connecting``, ``http_req_tls_handshaking``
+    our ``pool_wait``, ``connecting`` and ``tls_handshaking``, of every request as in k6, with 0 for those that did not wait. Absent where
+    the engine does not tell, and on the mock, which has no connections.
 ``dropped_iterations``
     our ``dropped``, as a count. k6 drops what finds no idle VU; here only ``on_saturation="drop"`` does.
 ``iterations``
@@ -48,7 +51,10 @@ if TYPE_CHECKING:
 
     from pytest_cio_load.reports.document import Document
 
-_NAMES = {"response": "iteration_duration", "calls": "http_reqs", "errors": "http_req_failed", "dropped": "dropped_iterations"}
+_NAMES = {
+    **{"response": "iteration_duration", "calls": "http_reqs", "errors": "http_req_failed", "dropped": "dropped_iterations"},
+    **{"pool_wait": "http_req_blocked", "connecting": "http_req_connecting", "tls_handshaking": "http_req_tls_handshaking"},
+}
 _CALLS = (*OPERATIONS, "http")
 _COLUMNS = ("avg", "min", "med", "max", "p(90)", "p(95)")
 _CHECK, _GROUP = "check:", "group:"

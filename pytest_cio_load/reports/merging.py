@@ -15,6 +15,7 @@ from pytest_cio_load.contract.contract import Contract, Profile
 from pytest_cio_load.contract.threshold import Origin, Threshold, ThresholdError, parse
 from pytest_cio_load.contract.verdict import judge
 from pytest_cio_load.errors import DocumentError
+from pytest_cio_load.load.pauses import Pauses
 from pytest_cio_load.metrics.failures import failure_of, joined
 from pytest_cio_load.metrics.kinds import BUILTIN, Kind, Metric
 from pytest_cio_load.metrics.measured import THOUSANDTHS, Counter, Gauge, Measured, Trend
@@ -81,6 +82,7 @@ def merge(shards: Sequence[Document]) -> Document:
         delivery=_sums(doc["delivery"] for doc in shards),
         cleanup=_sums(doc["cleanup"] for doc in shards),
         notes=tuple(_notes(in_order)),
+        pauses=_pauses(doc["machine"].get("pauses") for doc in shards),
     )
     return _stated_again(document(run), in_order)
 
@@ -184,6 +186,17 @@ def _aborted_by(shards: Sequence[Document], clauses: Sequence[Threshold]) -> Thr
     ended = (at for doc in shards for at, clause in enumerate(doc["thresholds"]) if clause["aborted"])
     at = next(ended, None)
     return None if at is None else clauses[at]
+
+
+def _pauses(told: Iterable[Mapping[str, Any] | None]) -> Pauses | None:
+    """What garbage collections took of all runs together; unknown when it is of one."""
+    pauses = list(told)
+    known = [each for each in pauses if each is not None]
+    if len(known) < len(pauses):
+        return None
+    counts = {name: sum(each[name] for each in known) for name in ("count", "in_gaps")}
+    total, longest = sum(each["total_ms"] for each in known), max(each["longest_ms"] for each in known)
+    return Pauses(total=round(total * 1000), longest=round(longest * 1000), **counts)
 
 
 def _sums(tallies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

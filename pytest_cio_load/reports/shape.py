@@ -34,6 +34,13 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
+class Optional:
+    """What may be missing."""
+
+    shape: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """An object whose shape depends on the text under *key*."""
 
@@ -123,7 +130,10 @@ RUN: dict[str, Any] = {
     "delivery": Each(NUMBER),
     "cleanup": Each(NUMBER),
     "notes": [TEXT],
-    "machine": {"started_at": TEXT, "real_seconds": POSITIVE, "cpu_seconds": POSITIVE, "python": TEXT, "system": TEXT},
+    "machine": {
+        **{"started_at": TEXT, "real_seconds": POSITIVE, "cpu_seconds": POSITIVE, "python": TEXT, "system": TEXT},
+        "pauses": Optional({"count": COUNT, "total_ms": POSITIVE, "longest_ms": POSITIVE, "in_gaps": COUNT}),
+    },
 }
 """A run document of the present schema."""
 
@@ -153,7 +163,8 @@ def misfits(value: object, shape: Any, where: str) -> Iterator[str]:
         yield from misfits(value, chosen, where)
     else:
         for key, inner in shape.items():
-            if key not in value:
+            may_be_missing = isinstance(inner, Optional)
+            if key in value:
+                yield from misfits(value[key], inner.shape if may_be_missing else inner, f"{where}.{key}")
+            elif not may_be_missing:
                 yield f"{where}: got no {key!r}; expected one"
-            else:
-                yield from misfits(value[key], inner, f"{where}.{key}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_cio_load.metrics.kinds import CONNECTION_WAITS
 from pytest_cio_load.reports.cleaned import cleanup_text, failed_cleanup
 from pytest_cio_load.units import show_count, show_duration, show_ms, show_rate, show_share
 
@@ -31,6 +32,7 @@ STYLES: dict[str, dict[str, bool]] = {
 _MARK = {"ok": ("✓", "kept"), "broken": ("✗", "broken"), "no samples": ("?", "inconclusive"), "too few samples": ("?", "inconclusive")}
 _COLUMNS = ("avg", "med", "p(95)", "p(99)", "max")
 _LONGEST_TRACE = 40
+_NOTICEABLE_MS = 1.0
 
 
 class Writer(Protocol):
@@ -207,7 +209,10 @@ def _folded(line: str, width: int) -> Iterator[Line]:
 
 def _trends(doc: Document, width: int) -> Iterator[Line]:
     # Lag, queued and paced are 0 in most runs: a row of zeros would only hide the others.
-    trends = {name: metric for name, metric in doc["metrics"].items() if metric["kind"] == "trend" and metric["max"]}
+    told = {name: metric for name, metric in doc["metrics"].items() if metric["kind"] == "trend" and metric["max"]}
+    # Below the calls that they are a part of; a connection that was there in no time is not worth a line.
+    waits = {name: told.pop(name) for name in CONNECTION_WAITS if name in told}
+    trends = told | {name: metric for name, metric in waits.items() if metric["max"] >= _NOTICEABLE_MS}
     if not trends:
         return
     names = min(max(map(len, trends)), max(width - 64, 12))

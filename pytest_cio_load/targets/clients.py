@@ -6,6 +6,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.customerio.pacing import Bucket, Retry
+from pytest_cio_load.customerio.workspaces import AppAccess, Region, Workspace
+from pytest_cio_load.settings import API_KEY, app_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,13 +16,22 @@ if TYPE_CHECKING:
     from pytest_cio_load.customerio.exchange import Admit
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
     from pytest_cio_load.customerio.wire import Answer, Request, Wire
-    from pytest_cio_load.customerio.workspaces import AppAccess, Workspace
+    from pytest_cio_load.settings import Settings
     from pytest_cio_load.targets.wires import Wires
 
-_UNPACED = 1_000_000.0
+_UNPACED = 1_000_000_000.0
+_IN_ONE_GO = 1_000
+"""Calls that need no pace and are made at one moment, after which they wait a microsecond, so that everything else gets its turn."""
 _ONCE_MORE = Retry(attempts=2)
 _PERSISTENT = Retry(attempts=16, base=0.2, cap=2.0, budget=10.0)
 """Outlasts an outage of some seconds, and fails within ten: it is the budget that ends a call, not the number of attempts."""
+
+
+def made_up(settings: Settings, url: str | None) -> tuple[list[Workspace], AppAccess]:
+    """Workspaces that are not real ones, and access to the App API of the first. *url*: the server, or None for the mock."""
+    region = Region(settings.region)
+    workspaces = [Workspace(each, API_KEY, region, limit=settings.limit, pace=settings.pace, url=url) for each in settings.site_ids]
+    return workspaces, AppAccess(app_key(settings.site_ids[0]), region, url=url)
 
 
 class Clients:
@@ -120,7 +131,7 @@ class Clients:
     def _parts(self, workspace: Workspace, kind: str, cleaning: bool) -> dict[str, Any]:
         paced = not cleaning or self._patient
         return {
-            "bucket": self.buckets[workspace.site_id] if paced else Bucket(_UNPACED),
+            "bucket": self.buckets[workspace.site_id] if paced else Bucket(_UNPACED, _IN_ONE_GO),
             "on_call": None if cleaning else self._on_call,
             "retry": _ONCE_MORE if cleaning else _PERSISTENT,
             "rng": self._rng(f"{kind} {workspace.site_id}"),

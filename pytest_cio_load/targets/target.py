@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_cio_load.customerio.workspaces import AppAccess, Region, Workspace
 from pytest_cio_load.errors import ContractError, Problem
 from pytest_cio_load.load.clock import real_seconds
 from pytest_cio_load.safety.aim import FAKE, MOCK
 from pytest_cio_load.safety.cleanup import Cleanup
 from pytest_cio_load.safety.ledger import Ledger, User
-from pytest_cio_load.settings import API_KEY, app_key
-from pytest_cio_load.targets.clients import Clients
+from pytest_cio_load.targets.clients import Clients, made_up
+from pytest_cio_load.targets.delivered import counted
 from pytest_cio_load.targets.wires import Wires
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_cio_load.customerio.client import AppClient, CallRecord, Client, SyncClient
     from pytest_cio_load.customerio.routing import RoutedClient, SyncRoutedClient
     from pytest_cio_load.customerio.senders import BatchSender
+    from pytest_cio_load.customerio.wire import Observe
+    from pytest_cio_load.customerio.workspaces import Workspace
     from pytest_cio_load.fake.account import FakeAccount
     from pytest_cio_load.fake.served import ServedFake
     from pytest_cio_load.fake.workspace import FakeWorkspace
@@ -48,22 +50,32 @@ class Target:
         seed: of latency, jitter and event ids.
         on_call: is given the record of every call.
         real: the real workspace, past the guard, when that is the target.
+        observe: is told what requests waited for before they were sent; None when nothing is measured.
 
     Attributes:
         real: as given.
+        wires: how requests reach it.
         cleanup: people noted, deleted and left, after `aclose` or `close`; of a real workspace also whether that was verified.
     """
 
     def __init__(
-        self, settings: Settings, *, seed: int, on_call: Callable[[CallRecord], None], real: RealWorkspace | None = None
+        self,
+        settings: Settings,
+        *,
+        seed: int,
+        on_call: Callable[[CallRecord], None],
+        real: RealWorkspace | None = None,
+        observe: Observe | None = None,
     ) -> None:
         self._settings, self._seed, self._on_call, self.real = settings, seed, on_call, real
         self._in_process, self._is_ours = settings.target == MOCK, settings.target in (MOCK, FAKE)
         self._served = self._serve() if settings.target == FAKE else None
         self._now: Callable[[], float] = real_seconds
         self._sent = 0
-        self._has_workers = self._is_watched = False
-        self._wires = Wires(settings, lambda: cast("Any", self.fake), self._time, *([] if real is None else [real.opening]))
+        self._workers: list[Client] = []
+        self._is_watched = False
+        opening = nullcontext if real is None else real.opening
+        self.wires = Wires(settings, lambda: cast("Any", self.fake), self._time, opening, observe)
         self._delivered: dict[str, int] | None = None
         self.cleanup: dict[str, Any] = {}
         if real is not None:
@@ -72,11 +84,12 @@ class Target:
         else:
             # A server keeps people from one run to the next, so there each run needs names of its own; the fake starts empty.
             self._ledger = Ledger(f"cio-load-{seed:x}" if self._is_ours else f"cio-load-{token_hex(4)}")
-            workspaces, app_access = self._made_up_workspaces()
+            url = self._served.url if self._served is not None else None if self._in_process else settings.target
+            workspaces, app_access = made_up(settings, url)
         self._makes = Clients(
             workspaces,
             app_access,
-            self._wires,
+            self.wires,
             seed=seed if self._is_ours else None,
             patient=not self._is_ours,
             on_call=self._count,
@@ -84,15 +97,6 @@ class Target:
             admit=real.admit if real is not None else None,
             heard=real.secrets.sent if real is not None else None,
         )
-
-    def _made_up_workspaces(self) -> tuple[list[Workspace], AppAccess]:
-        settings = self._settings
-        url = self._served.url if self._served is not None else None if self._in_process else settings.target
-        region = Region(settings.region)
-        workspaces = [
-            Workspace(site_id, API_KEY, region, limit=settings.limit, pace=settings.pace, url=url) for site_id in settings.site_ids
-        ]
-        return workspaces, AppAccess(app_key(settings.site_ids[0]), region, url=url)
 
     def begin(self, now: Callable[[], float]) -> None:
         """The run begins: client, limiter and fake are on its clock from here. *now*: seconds since the start of the run.
@@ -186,8 +190,13 @@ class Target:
 
     def worker_clients(self) -> list[Client]:
         """Clients for the workers of a queue, one per workspace."""
-        self._has_workers = True
-        return self._makes.for_workers()
+        self._workers = self._makes.for_workers()
+        return self._workers
+
+    @property
+    def senders(self) -> list[Client]:
+        """The async clients that were given out so far, of the test and of its workers, each of one workspace."""
+        return [*(self.client.members if "client" in self.__dict__ else ()), *self._workers]
 
     def canary(self, *, warmup: float, patience: float) -> Canary:
         """What measures how long it takes until a change can be seen; it closes its own clients.
@@ -234,17 +243,7 @@ class Target:
         if not self._is_asked_for:
             return {}
         if self._delivered is None:
-            fake = self.fake
-            self._delivered = {
-                "sent": self._sent,
-                "requests": fake.requests,
-                "received": fake.received(),
-                "applied": fake.applied(),
-                "rejected": fake.rejected(),
-                "dropped": fake.dropped(),
-                "duplicates": fake.duplicates(),
-                "out_of_order": fake.delivery().out_of_order,
-            }
+            self._delivered = {"sent": self._sent, **counted(self.fake)}
         return self._delivered
 
     async def aclose(self) -> None:
@@ -295,4 +294,4 @@ class Target:
     @property
     def _may_hold_people(self) -> bool:
         """A server may have got them from any client; the mock only from ours."""
-        return not self._in_process or self._has_workers or self._is_watched or any(self._clients())
+        return not self._in_process or bool(self._workers) or self._is_watched or any(self._clients())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_cio_load.contract.contract import Contract
     from pytest_cio_load.staging.canary import Canary
     from pytest_cio_load.staging.sightings import Sightings
 
@@ -18,6 +19,19 @@ WATCHED = frozenset(
     {"processing_lag", "applied", "unseen", "failed_attribute_change", "failed_event", "failed_batch_update", "skipped_update"}
 )
 """Metrics that only a canary can fill. A real workspace always has one; elsewhere, a clause on one of them asks for it."""
+
+
+PATIENCE = 120.0
+"""Seconds that a canary is looked for."""
+
+
+def patience_for(contract: Contract) -> float:
+    """Seconds that a canary is looked for.
+
+    One that is given up counts with the time it was waited for: that has to be longer than what was promised.
+    """
+    bounds = [clause.bound / 1000 for clause in contract.thresholds if clause.metric == "processing_lag" and clause.unit == "ms"]
+    return max([PATIENCE, *(bound * 1.5 for bound in bounds)])
 
 
 class Watch:

@@ -136,6 +136,13 @@ def test_a_clause_without_samples_is_never_green() -> None:
     assert verdict.reasons[0].remedy == "let the body record 'identify', or take the promise out"
 
 
+def test_a_clause_on_what_the_engine_does_not_tell_names_one_that_does() -> None:
+    """A body cannot record what a connection cost."""
+    verdict = judge(promised(thresholds={"pool_wait": "max<5"}), summary())
+    assert verdict.headline == "inconclusive: pool_wait max<5: no samples"
+    assert verdict.reasons[0].remedy == "choose a wire that tells of it (--cio-wire=direct), or take the promise out"
+
+
 def test_too_few_samples_are_inconclusive_even_when_they_look_broken() -> None:
     """Nineteen samples say nothing of p(95); the remedy is named."""
     for ms in (50, 900):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Callable
 
 import pytest
 
 from pytest_cio_load.customerio import api, buckets
-from pytest_cio_load.customerio.buckets import WALL, Axis, axis_of, bucket_for
+from pytest_cio_load.customerio.buckets import WALL, Axis, axis_of, bucket_for, clock_of
 from pytest_cio_load.customerio.client import AppClient, Client, SyncAppClient, SyncClient
 from pytest_cio_load.customerio.pacing import Bucket
 from pytest_cio_load.customerio.workspaces import AppAccess, Workspace
@@ -135,5 +136,16 @@ def test_a_loop_that_reads_otherwise_is_its_own_axis() -> None:
     loop = Late()
     try:
         assert axis_of(loop) is loop
+    finally:
+        loop.close()
+
+
+def test_on_the_wall_the_machines_clock_is_read_and_else_the_loops() -> None:
+    """uvloop's clock stands still within a turn and has whole milliseconds: calls would be timed by these."""
+    loop = asyncio.new_event_loop()
+    try:
+        assert clock_of(loop) is time.monotonic
+        loop.time = lambda: 5.0  # type: ignore[method-assign]
+        assert clock_of(loop)() == 5.0
     finally:
         loop.close()

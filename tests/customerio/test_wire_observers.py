@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from pytest_cio_load.customerio.engines import make_sync_wire, make_wire
+from pytest_cio_load.customerio.engines import make_sync_wire, make_wire, told_by
 from pytest_cio_load.customerio.wire import Answer, Request
 from pytest_cio_load.customerio.workspaces import Workspace
 
@@ -170,3 +170,26 @@ def test_headers_are_a_mapping(secured: Workspace, engine: str) -> None:
     (answer,) = by_coroutine(secured, engine, PUT)
     assert dict(answer.headers) == {"content-length": "2"}
     assert (len(answer.headers), answer.headers.get("retry-after")) == (1, None)
+
+
+TELLS = {"direct": {"pool", "connect", "tls"}, "pyreqwest": set(), "aiohttp": {"pool", "connect"}, "httpx": {"connect", "tls"}}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("engine", TELLS)
+def test_what_an_engine_tells_is_known(engine: str, scheme: str) -> None:
+    """Of handshakes only where there are any; a blocking wire likewise, by whichever engine it is."""
+    pytest.importorskip(engine if engine != "direct" else "asyncio")
+    url, expected = f"{scheme}://127.0.0.1:1", TELLS[engine] - ({"tls"} if scheme == "http" else set())
+    space = Workspace("site", "secret-key", url=url)
+
+    async def told() -> frozenset[str]:
+        wire = make_wire(space, engine)
+        try:
+            return told_by(wire, url)
+        finally:
+            await wire.aclose()
+
+    assert asyncio.run(told()) == expected
+    with closing(make_sync_wire(space, "httpx" if engine == "httpx" else "pyreqwest")) as wire:
+        assert told_by(wire, url) == TELLS["httpx" if engine == "httpx" else "pyreqwest"] - ({"tls"} if scheme == "http" else set())

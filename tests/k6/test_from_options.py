@@ -199,6 +199,8 @@ def test_nothing_to_carry_over(options: dict[str, Any], said: str) -> None:
         ({"group_duration{group:::log in}": ["avg<9"]}, ["group:log in avg<9"]),
         ({"checks{check:is 200}": ["rate==1"]}, ["check:is 200 rate==1"]),
         ({"waiting": ["p(95)<3"]}, ["waiting p(95)<3"]),
+        ({"http_req_blocked": ["max<5"], "http_req_connecting": ["avg<1"]}, ["pool_wait max<5", "connecting avg<1"]),
+        ({"http_req_tls_handshaking": ["p(95)<30"]}, ["tls_handshaking p(95)<30"]),
         ({"logins": ["count>3"], "depth": ["value<3"]}, ["logins count>3", "depth value<3"]),
         ({"failed": ["rate<0.1"], "sold": ["rate>10"]}, ["failed rate<0.1", "sold rate>10"]),
         ({"errors": ["rate<0.1"], "lag": ["max<10"]}, ["my_errors rate<0.1", "my_lag max<10"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_cio_load.load import loops
-from pytest_cio_load.load.loops import loop_factory
+from pytest_cio_load.load.loops import loop_factory, new_uvloop, why_missing
 
 
 def test_in_virtual_time_it_is_asyncios_own() -> None:
@@ -49,3 +50,32 @@ def policy_of_their_own() -> Iterator[None]:
 def test_who_has_set_a_policy_has_chosen() -> None:
     """It makes the loop, as it did before."""
     assert loop_factory(wall=True) is None
+
+
+@pytest.mark.usefixtures("policy_of_their_own")
+def test_who_asks_for_uvloop_gets_it() -> None:
+    """Whatever the policy; never in virtual time."""
+    uvloop = pytest.importorskip("uvloop")
+    assert loop_factory(wall=True, always=True) is uvloop.new_event_loop
+    assert loop_factory(wall=False, always=True) is None
+
+
+def test_a_loop_to_hand_on() -> None:
+    """One of uvloop's, for plugins that ask for what makes it."""
+    uvloop = pytest.importorskip("uvloop")
+    loop = new_uvloop()
+    try:
+        assert isinstance(loop, uvloop.Loop)
+    finally:
+        loop.close()
+
+
+def test_why_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not installed, or broken; nothing when it is there."""
+    pytest.importorskip("uvloop")
+    assert why_missing() == ""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert why_missing() == "it is not installed"
+    monkeypatch.setattr(loops, "find_spec", lambda _: object())
+    assert why_missing().startswith("it cannot be imported (")
+    assert loop_factory(wall=True, always=True) is None

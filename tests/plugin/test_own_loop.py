@@ -22,29 +22,26 @@ KIND = """
 
 
 @pytest.mark.parametrize(
-    ("clock", "fixtures", "arguments", "expected"),
+    ("clock", "fixtures", "expected"),
     [
-        ("", "cio_load", (), ("uvloop", "wall")),
-        (", clock='wall'", "cio, cio_load", (), ("uvloop", "wall")),
-        ("", "cio, cio_load", (), ("asyncio", "virtual")),
-        (", clock='virtual'", "cio_load", (), ("asyncio", "virtual")),
-        ("", "cio_load", ("-p", "asyncio"), ("asyncio", "wall")),
+        ("", "cio_load", ("uvloop", "wall")),
+        (", clock='wall'", "cio, cio_load", ("uvloop", "wall")),
+        ("", "cio, cio_load", ("asyncio", "virtual")),
+        (", clock='virtual'", "cio_load", ("asyncio", "virtual")),
     ],
-    ids=["wall by nature", "wall by choice", "virtual by nature", "virtual by choice", "somebody else's"],
+    ids=["wall by nature", "wall by choice", "virtual by nature", "virtual by choice"],
 )
 def test_whose_loop_it_is(
     pytester: pytest.Pytester,
     runs: Callable[..., dict[str, Any]],
     clock: str,
     fixtures: str,
-    arguments: tuple[str, ...],
     expected: tuple[str, str],
 ) -> None:
     """Where no plugin runs async tests the loop is ours: uvloop's on the wall clock, asyncio's in virtual time."""
     pytest.importorskip("uvloop")
     pytester.makepyfile(KIND.format(clock=clock, fixtures=fixtures))
-    plugins = arguments or ("-p", "no:asyncio", "-o", "asyncio_default_fixture_loop_scope=")
-    document = runs(*plugins, apart=True)["test_it"]
+    document = runs("-p", "no:asyncio", apart=True)["test_it"]
     assert ((pytester.path / "kind").read_text(), document["clock"]) == expected
 
 

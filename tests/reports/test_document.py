@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_cio_load.load.pauses import Pauses
 from pytest_cio_load.load.run import Outcome, Sample
 from pytest_cio_load.load.schedule import Arrival
 from pytest_cio_load.metrics.kinds import Kind
@@ -165,3 +166,10 @@ def test_a_column_is_read_by_its_name(runs: Any) -> None:
     """Percentiles with decimals too."""
     summary = runs.run().summary
     assert [read_column(summary, "response", column) for column in ("avg", "p(95)", "p(99.9)", "max")] == [50] * 4
+
+
+def test_what_garbage_collections_took_is_the_machines(runs: Any) -> None:
+    """In ms; absent where it costs nothing, or nobody knows."""
+    told = runs.document(clock="wall", pauses=Pauses(3, 12_345, 9_001, 7))["machine"]["pauses"]
+    assert told == {"count": 3, "total_ms": 12.345, "longest_ms": 9.001, "in_gaps": 7}
+    assert "pauses" not in runs.document()["machine"]

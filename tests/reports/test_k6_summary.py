@@ -139,3 +139,21 @@ def test_a_run_without_samples_has_a_summary(runs: Any) -> None:
     """And so has no run."""
     assert metrics(runs.document(0))["iterations"] == {"count": 0, "rate": 0.0}
     assert k6_summary([])["metrics"] == {}
+
+
+def test_what_requests_waited_for_has_k6s_names(runs: Any) -> None:
+    """Of every request, as there: those that did not wait have waited 0 ms. Its thresholds go with it."""
+
+    def fill(book: Recorder) -> None:
+        book.watches(["pool_wait", "connecting", "tls_handshaking"])
+        for index in range(10):
+            if not index:
+                book.waited("connecting", 0, 2_000)
+                book.waited("tls_handshaking", 0, 5_000)
+            book.call("identify", iteration=index, due=0, times=(10_000, 0), attempts=1, error=None, watched=1)
+
+    promised = {"rate": 100, "duration": 1, "thresholds": {"connecting": "max<1"}}
+    told = metrics(runs.document(fill=fill, promised=promised))
+    assert (told["http_req_connecting"]["max"], told["http_req_connecting"]["avg"], told["http_req_connecting"]["med"]) == (2.0, 0.2, 0.0)
+    assert (told["http_req_tls_handshaking"]["max"], told["http_req_blocked"]["max"]) == (5.0, 0.0)
+    assert told["http_req_connecting"]["thresholds"] == {"max<1": True}

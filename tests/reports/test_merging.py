@@ -254,6 +254,25 @@ def test_machines_and_seeds_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "whole"),
+    [
+        ([(1, 2.5, 2.0, 4), (2, 0.5, 0.3, 1)], (3, 3.0, 2.0, 5)),
+        ([(1, 2.5, 2.0, 4), None], None),
+        ([None, None], None),
+    ],
+    ids=["both", "one does not say", "neither"],
+)
+def test_garbage_collections_are_told_together(told: list[tuple[float, ...] | None], whole: tuple[float, ...] | None) -> None:
+    """Unknown of the whole when they are unknown of a part."""
+    names = ("count", "total_ms", "longest_ms", "in_gaps")
+    docs = [measured(some(30), started=at(n)) for n in range(2)]
+    for doc, pauses in zip(docs, told, strict=True):
+        doc["machine"] |= {} if pauses is None else {"pauses": dict(zip(names, pauses, strict=True))}
+    merged = documents_in(merge(docs), "merged")[0]["machine"].get("pauses")
+    assert merged == (None if whole is None else dict(zip(names, whole, strict=True)))
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (

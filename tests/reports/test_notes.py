@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from pytest_cio_load.load.pauses import Pauses
 from pytest_cio_load.load.run import Outcome, Sample
 from pytest_cio_load.load.schedule import Arrival
 from pytest_cio_load.metrics.recorder import Recorder
 from pytest_cio_load.metrics.summary import Warmup
-from pytest_cio_load.reports.notes import notes
+from pytest_cio_load.metrics.timeline import Timeline
+from pytest_cio_load.reports.notes import notes, pause_notes
 
 
 def of(book: Recorder, *, pace: float | None = None, waited: float = 0.0) -> list[str]:
@@ -97,3 +99,76 @@ def test_notes_come_in_a_fixed_order(runs: Any) -> None:
     run = runs.run(fill=lambda other: None, summary={"warmup": Warmup(3, ())})
     assert [note.split()[0] for note in of(book, waited=1.0)] == ["response", "max_in_flight=1,000", "max_in_flight=1,000", "real"]
     assert list(notes(run.summary, max_in_flight=1, pace=None, waited_for_sockets=0.0))[-1].startswith("3 iterations of the warmup")
+
+
+@pytest.mark.parametrize(("took", "told"), [(1_500, True), (1_000, False), (0, False)])
+def test_waiting_for_a_free_connection_is_told(runs: Any, took: int, told: bool) -> None:
+    """Where one in twenty requests had to, for more than a moment."""
+    book = runs.recorder(20, 50)
+    book.watches(["pool_wait"])
+    for index in range(20):
+        if took:
+            book.waited("pool_wait", 0, 3 * took if index == 7 else took)
+        book.call("identify", iteration=index, due=0, times=(40_000, 0), attempts=1, error=None, watched=1)
+    expected = (
+        "requests waited for a free connection, as all were busy (p(95) 1.50 ms, 4.50 ms at most): that is not Customer.io's time; "
+        "lower the rate, or spread the load over more processes"
+    )
+    assert of(book) == ([expected] if told else [])
+
+
+def connecting(made: int, *, of_requests: int = 100, at_once: int = 1) -> Recorder:
+    """So many requests, of which some had to make a connection; *at_once* iterations in flight."""
+    book = Recorder({}, warmup=0, lag_tolerance=0, home="", timeline=Timeline(lasts=1_000_000, warmup=0))
+    book.watches(["connecting"])
+    for index in range(of_requests):
+        if index < made:
+            book.waited("connecting", 0, 2_000)
+        book.call("identify", iteration=index, due=0, times=(2_000, 0), attempts=1, error=None, watched=1)
+        book.finished(Sample(Arrival(index, 0), 0 if index < at_once else 5_000 * index, 5_000 * index + 4_000, 0, Outcome.OK))
+    return book
+
+
+@pytest.mark.parametrize(
+    ("made", "at_once", "told"),
+    [(100, 1, True), (11, 1, True), (10, 1, False), (50, 40, False), (0, 1, False)],
+    ids=["every request", "more than a tenth", "a tenth", "as many as ran at once", "none"],
+)
+def test_connections_that_do_not_last_are_told(made: int, at_once: int, told: bool) -> None:
+    """A server that closes them, and not a load that needs many at the same time."""
+    found = [note for note in of(connecting(made, at_once=at_once)) if note.startswith("connections did not last")]
+    expected = (
+        f"connections did not last: {made} of 100 requests had to make a new one (p(95) 2.00 ms); "
+        "look at the keep-alive of the server, and of what stands before it"
+    )
+    assert found == ([expected] if told else [])
+
+
+SECOND = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("pauses", "told"),
+    [
+        (None, False),
+        (Pauses(), False),
+        (Pauses(in_gaps=900), False),
+        (Pauses(3, 60_000, 49_999), False),
+        (Pauses(3, 60_000, 50_000), True),
+        (Pauses(90, 599_999, 9_000), False),
+        (Pauses(90, 600_000, 9_000), True),
+    ],
+    ids=["unknown", "none", "in gaps", "short", "as long as what is late", "few", "a hundredth of the run"],
+)
+def test_garbage_collections_are_told_when_they_matter(pauses: Pauses | None, told: bool) -> None:
+    """One so long that iterations are not on time, or many."""
+    assert bool(list(pause_notes(pauses, lasted=60 * SECOND, late=50_000))) is told
+
+
+@pytest.mark.parametrize(("count", "times"), [(1, "1 time"), (1_200, "1,200 times")])
+def test_garbage_collections_are_told_with_what_they_took(count: int, times: str) -> None:
+    """And with what to do."""
+    assert list(pause_notes(Pauses(count, 80_000, 45_000), lasted=SECOND, late=50_000)) == [
+        f"garbage collection stopped everything {times}, for 45.0 ms at most and 80.0 ms in all: what fell due meanwhile began late; "
+        "let the body keep fewer objects from one iteration to the next, or switch it off in a fixture (gc.disable()) where memory allows"
+    ]

@@ -177,6 +177,8 @@ DAMAGES: list[tuple[Callable[[Any], object], str]] = [
     (lambda doc: doc["failures"][0].update(count=1.5), "run.failures[0].count: got 1.5; expected a whole number from 0 up"),
     (lambda doc: doc.update(headline="\ud800"), "run.headline: got '\\ud800'; expected text"),
     (lambda doc: doc["metrics"].update({"\ud800": doc["metrics"]["depth"]}), "a key of run.metrics: got '\\ud800'; expected text"),
+    (lambda doc: doc["machine"].update(pauses={"count": 1}), "run.machine.pauses: got no 'total_ms'; expected one"),
+    (lambda doc: doc["machine"].update(pauses=None), "run.machine.pauses: got None; expected an object"),
     (lambda doc: doc.update(machine={}), "; and more; the document is damaged: write it again with --cio-json"),
 ]
 

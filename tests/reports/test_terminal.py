@@ -279,3 +279,17 @@ def test_every_style_that_is_used_is_known(runs: Any) -> None:
     for doc in (hostile(runs, "x"), runs.document(), runs.document(late=50)):
         for line in chain(failure(doc), section(doc), section(doc | {"verdict": "kept"}), [summary_line(doc)]):
             assert all(style in STYLES for _, style in line)
+
+
+@pytest.mark.parametrize(("took", "told"), [(3_000, True), (1_000, True), (900, False)])
+def test_what_requests_waited_for_is_below_the_calls(runs: Any, took: int, told: bool) -> None:
+    """Where it is worth a line."""
+
+    def fill(book: Recorder) -> None:
+        book.watches(["pool_wait", "connecting"])
+        book.waited("connecting", 0, took)
+        book.call("track", iteration=0, due=0, times=(10_000, 0), attempts=1, error=None, watched=1)
+
+    rows = [line.split()[0] for line in plain(section(runs.document(fill=fill))).splitlines() if line.startswith("  ") and line.split()]
+    assert ("pool_wait" in rows, "connecting" in rows) == (False, told)
+    assert not told or rows.index("connecting") == rows.index("track") + 1

@@ -50,11 +50,14 @@ def bounds_of(doc: Document, metric: str) -> list[Bound]:
 
 
 def used(clause: Mapping[str, Any]) -> float | None:
-    """The share of a bound that was used: 0.88 where there was 12 % left, more than 1 beyond it; None where a bound is no such thing."""
+    """The share of a bound that was used: 0.88 where there was 12 % left, more than 1 beyond it; None where a bound is no such thing.
+
+    A rate that must be at least so much is none: it ends at 100%, where a bar of 99% would look all but broken.
+    """
     operator = _OPERATOR.search(clause["clause"])
     value, bound = clause["value"], clause["bound"]
     if value is None or bound <= 0 or value < 0 or operator is None or operator[0] in ("==", "!="):
         return None
     if operator[0].startswith("<"):
         return float(value / bound)
-    return float(bound / value) if value else None
+    return float(bound / value) if value and clause["unit"] != "%" else None

@@ -31,7 +31,8 @@ def compared(comparisons: Sequence[Mapping[str, Any]], said: Sequence[str] = ())
     names = ["metric", "state", "was", "now", "change", "interval", "tolerance", "why"]
     rows = [_row(one) for one in comparisons]
     says = "A change counts as worse when it is beyond the tolerance, and the whole interval in which it may lie is above no change."
-    return told + table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6)) + element("p", text(says), class_="quiet")
+    listed = table(names, rows, name="Compared with the baseline", numbers=(2, 3, 4, 5, 6), cards=True)
+    return told + listed + element("p", text(says), class_="quiet")
 
 
 def of_test(comparisons: Sequence[Mapping[str, Any]], doc: Document, *, only: bool) -> list[Mapping[str, Any]]:

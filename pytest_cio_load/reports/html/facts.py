@@ -68,7 +68,10 @@ def _named(name: str) -> str:
 
 
 def _value(metric: Mapping[str, Any], column: str) -> str:
-    return text(show(metric[column], metric["unit"] if metric["unit"] == "ms" else ""))
+    value = metric[column]
+    if metric["unit"] == "ms" or metric["kind"] != "trend" or abs(value) >= 1000:
+        return text(show(value, metric["unit"] if metric["unit"] == "ms" else ""))
+    return text(show(float(f"{value:.3g}"), ""))  # a histogram keeps so many digits: 4.001 attempts are 4
 
 
 def _told(metric: Mapping[str, Any]) -> str:

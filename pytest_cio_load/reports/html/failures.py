@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MOST_GROUPS = 50
-_LONGEST_TRACE, _LONGEST_MESSAGE = 20_000, 1_000
+_LONGEST_TRACE, _LONGEST_MESSAGE, _LONGEST_HEAD = 20_000, 1_000, 200
 
 
 def failures(groups: Sequence[Mapping[str, Any]], *, traces: bool = True) -> str:
@@ -30,8 +30,12 @@ def failures(groups: Sequence[Mapping[str, Any]], *, traces: bool = True) -> str
 def _group(group: Mapping[str, Any], *, traces: bool) -> str:
     where = f" at {group['where']}" if group["where"] else ""
     first = f"first in iteration {show_count(group['first_index'])}, due at {show_duration(group['first_due'])}"
-    head = element("summary", element("strong", text(f"{show_count(group['count'])} × {group['kind']}")), text(f"{where}, {first}"))
-    body = [element("p", text(_cut(group["message"], _LONGEST_MESSAGE)), class_="message")]
+    message = str(group["message"])
+    short = _cut(message.partition("\n")[0], _LONGEST_HEAD)
+    told = element("span", text(short), class_="message") if short else ""
+    head = element("summary", element("strong", text(f"{show_count(group['count'])} × {group['kind']}")), text(f"{where}, {first}"), told)
+    rest = message.removeprefix(short).strip("\n")
+    body = [element("p", text(_cut(rest, _LONGEST_MESSAGE)), class_="message")] if rest.strip() else []
     if traces and group["trace"]:
         trace = element("code", text(_cut(group["trace"], _LONGEST_TRACE)))
         body.append(element("pre", trace, tabindex=0, role="region", aria_label="Traceback"))
@@ -53,7 +57,8 @@ def _samples(samples: Sequence[Mapping[str, Any]], count: int) -> str:
     ]
     few = f"The first {len(samples)} of {show_count(count)}" if count > len(samples) else "All of them"
     note = "Keys, people and what was sent about them are in no report."
-    return table(names, rows, name="Failed iterations", numbers=(0, 1, 2, 5)) + element("p", text(f"{few}. {note}"), class_="quiet")
+    listed = table(names, rows, name="Failed iterations", numbers=(0, 1, 2, 5), cards=True)
+    return listed + element("p", text(f"{few}. {note}"), class_="quiet")
 
 
 def _call(call: Mapping[str, Any] | None) -> tuple[str, str, str]:

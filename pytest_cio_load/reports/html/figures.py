@@ -14,7 +14,8 @@ from pytest_cio_load.units import show_count, show_ms
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_cio_load.reports.html.charts import Column, Series, Spec
+    from pytest_cio_load.reports.html.charts import Column, Series
+    from pytest_cio_load.reports.html.overlays import Spec
 
 UNDRAWN = "Charts are drawn by this page's own script, which did not run; their figures are in the tables."
 

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
+_JOINTS = re.compile(r"::|/|[_.,-](?=\w)|(?=\[)")
 _IN_SCRIPT = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def text(value: object) -> str:
     """*value* as the text of an element: nothing in it is markup; what is no character of a page is shown as ``�``."""
     return escape(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(value)), quote=True)
+
+
+def node_id(test: str) -> str:
+    """The id of a test as text, which a narrow page breaks where its parts meet."""
+    return _JOINTS.sub(r"\g<0><wbr>", text(test))
 
 
 def element(name: str, *content: str, **attributes: str | int | bool | None) -> str:
@@ -53,7 +59,14 @@ def data(value: Any) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, name: str, numbers: Iterable[int] = (), heading: int = 0, class_: str = ""
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    name: str,
+    numbers: Iterable[int] = (),
+    heading: int = 0,
+    class_: str = "",
+    cards: bool = False,
 ) -> str:
     """A table in a box of its own that scrolls, so that the page need not.
 
@@ -64,20 +77,23 @@ def table(
         numbers: the columns that hold numbers, from 0.
         heading: the column that holds the heading of each row.
         class_: of the table.
+        cards: whether on a narrow page each row becomes a block of its own, in which every value has its column's name before it.
     """
-    right = frozenset(numbers)
-    marks = [' class="n"' if index in right else "" for index in range(len(columns))]
-    head = "".join(f'<th scope="col"{mark}>{text(column)}</th>' for mark, column in zip(marks, columns, strict=True))
-    body = "".join(_row(row, marks, heading) for row in rows)
-    inner = f"<table{_attributes({'class': class_ or None})}><caption class=\"unseen\">{text(name)}</caption>"
-    inner += f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return element("div", inner, class_="scroll", tabindex=0, role="region", aria_label=name)
-
-
-def _row(cells: Sequence[str], marks: Sequence[str], heading: int) -> str:
+    kinds = ["n" if at in frozenset(numbers) else None for at in range(len(columns))]
+    heads = [f"<th{_attributes({'scope': 'col', 'class': kind})}>{text(column)}</th>" for column, kind in zip(columns, kinds, strict=True)]
+    starts = []
+    for at, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
+        said = {"class": kind, "data_name": column if cards else None}
+        # What is laid out as no table is none for whoever hears the page, unless the roles say so.
+        role = {"role": "rowheader" if at == heading else "cell"} if cards else {}
+        starts.append(f"<th{_attributes({'scope': 'row', **role, **said})}>" if at == heading else f"<td{_attributes({**role, **said})}>")
+    row, rowgroup = (_attributes({"role": role if cards else None}) for role in ("row", "rowgroup"))
     # HTML lets the ends be left out, and a timeline has thousands of cells.
-    starts = ('<th scope="row"' if at == heading else "<td" for at in range(len(cells)))
-    return "<tr>" + "".join(f"{start}{mark}>{cell}" for start, mark, cell in zip(starts, marks, cells, strict=True)) + "\n"
+    body = "".join(f"<tr{row}>{''.join(map(str.__add__, starts, cells))}\n" for cells in rows)
+    how = _attributes({"class": " ".join(filter(None, [class_, "cards" if cards else ""])) or None, "role": "table" if cards else None})
+    inner = f"<table{how}><caption class=\"unseen\">{text(name)}</caption>"
+    inner += f"<thead{rowgroup}><tr{row}>{''.join(heads)}</tr></thead><tbody{rowgroup}>{body}</tbody></table>"
+    return element("div", inner, class_="scroll", tabindex=0, role="region", aria_label=name)
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -95,6 +95,15 @@
     }
   }
 
+  // Only what scrolls is a stop for whoever goes by key.
+  const boxes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+      if (scrolls) target.tabIndex = 0; else target.removeAttribute("tabindex");
+    }
+  });
+  for (const each of document.querySelectorAll(".scroll, pre")) boxes.observe(each);
+
   const open = [];
   window.addEventListener("beforeprint", () => {
     for (const each of document.querySelectorAll("details.failure:not([open])")) { each.open = true; open.push(each); }

@@ -16,11 +16,11 @@ from pytest_cio_load.files import write_whole
 from pytest_cio_load.reports.html.comparison import baseline_of, compared, of_test
 from pytest_cio_load.reports.html.facts import circumstances, metrics, notes
 from pytest_cio_load.reports.html.failures import failures
-from pytest_cio_load.reports.html.markup import element, table, text
+from pytest_cio_load.reports.html.markup import element, node_id, table, text
 from pytest_cio_load.reports.html.shapes import curves, distribution
 from pytest_cio_load.reports.html.timeline import over_the_run
 from pytest_cio_load.reports.html.vega import library
-from pytest_cio_load.reports.html.verdict import badge, banner, clauses, reasons
+from pytest_cio_load.reports.html.verdict import badge, banner, clauses, finding, reasons
 from pytest_cio_load.units import show_count, show_ms
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _index(documents: Sequence[Document]) -> str:
     for number, doc in enumerate(documents, start=1):
         response = doc["metrics"].get("response") or {}
         p95 = show_ms(response["p(95)"]) if response.get("samples") else "–"
-        link = element("a", text(doc["test"]), href=f"#run-{number}")
-        rows.append([badge(doc["verdict"]), link, text(doc["headline"]), show_count(doc["iterations"]["measured"]), text(p95)])
+        link = element("a", node_id(doc["test"]), href=f"#run-{number}")
+        rows.append([badge(doc["verdict"]), link, text(finding(doc)), show_count(doc["iterations"]["measured"]), text(p95)])
     names = ["verdict", "test", "finding", "iterations", "response p(95)"]
-    listed = table(names, rows, name="The runs", numbers=(3, 4), heading=1, class_="index")
+    listed = table(names, rows, name="The runs", numbers=(3, 4), heading=1, class_="index", cards=True)
     return element("nav", element("h2", text(f"{show_count(len(documents))} runs: {told}"), id="runs"), listed, aria_labelledby="runs")
 
 
@@ -132,7 +132,7 @@ def _brief(doc: Document, number: int) -> str:
 def _headline(doc: Document, number: int) -> str:
     """A run's verdict alone."""
     said = element("p", text(f"{doc['headline']} Only the verdict is told, {_LESS}"))
-    return element("section", element("h2", element("code", text(doc["test"])), id=f"run-{number}"), badge(doc["verdict"]), said)
+    return element("section", element("h2", element("code", node_id(doc["test"])), id=f"run-{number}"), badge(doc["verdict"]), said)
 
 
 def _facts(doc: Document) -> list[tuple[str, str]]:
@@ -141,7 +141,7 @@ def _facts(doc: Document) -> list[tuple[str, str]]:
 
 def _run(doc: Document, number: int, parts: Sequence[tuple[str, str]]) -> str:
     name = f"run-{number}"
-    head = element("h2", element("code", text(doc["test"])), id=name)
+    head = element("h2", element("code", node_id(doc["test"])), id=name)
     first = [banner(doc), reasons(doc), notes(doc), element("h3", "Clauses"), clauses(doc)]
     rest = [element("h3", text(title)) + content for title, content in parts if content]
     return element("section", head, *first, *rest, aria_labelledby=name, class_="run")

@@ -103,7 +103,10 @@ def _curve_says(response: Trend) -> str:
 
 def _gap_says(doc: Document) -> str:
     """What the gap between the curves is, where there is one."""
-    gap, service = doc["omission_gap_ms"], doc["metrics"].get("service", {}).get("p(95)", 0.0)
+    metrics = doc["metrics"]
+    if metrics.get("service", {}).get("histogram") == metrics["response"]["histogram"]:
+        return "Response time and service time are the same: every iteration began when it was due."
+    gap, service = doc["omission_gap_ms"], metrics.get("service", {}).get("p(95)", 0.0)
     if gap <= NOTICEABLE_GAP_MS or gap <= NOTICEABLE_SHARE * service:
         return ""
     return (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.errors import DocumentError
 from pytest_cio_load.reports.html.bounds import bounds_of
-from pytest_cio_load.reports.html.charts import Series, Span, in_sight, over_time
+from pytest_cio_load.reports.html.charts import Series, in_sight, over_time
 from pytest_cio_load.reports.html.figures import figure, group, show
 from pytest_cio_load.reports.html.markup import element, table, text
+from pytest_cio_load.reports.html.overlays import Span
 from pytest_cio_load.reports.shape import MAYBE, POSITIVE, TEXT, misfits
 from pytest_cio_load.units import show_count, show_duration, show_ms
 
@@ -71,12 +72,12 @@ _PANELS = (
     ),
     _Panel("Service time", (_Line("service.p95", "p(95)", "blue", "ms"),)),
     _Panel(
-        "Calls to Customer.io per second, and answers 429",
+        "Calls to Customer.io per second",
         (_Line("calls", "calls", "blue", "/s"), _Line("rate_limited", "answers 429", "red", "/s", "step")),
     ),
     _Panel(
-        "Waits of our own, at most: for the limiter, and behind schedule",
-        (_Line("paced.max", "paced", "orange", "ms"), _Line("lag.max", "lag", "quiet", "ms")),
+        "Waits of our own, at most",
+        (_Line("paced.max", "for our limiter (paced)", "orange", "ms"), _Line("lag.max", "behind schedule (lag)", "quiet", "ms")),
     ),
     _Panel("Jobs in the queue, at most", (_Line("queue_depth", "jobs", "green", "", "step"),)),
 )
@@ -151,7 +152,18 @@ def _series(panel: _Panel, timeline: Mapping[str, Any], step: float, number: int
         values = _values(timeline, line, step, number)
         if any(values) or (line.always and any(value is not None for value in values)):
             series.append(Series(line.path.replace(".", "_"), line.label, line.colour, line.unit, values, line.shape))
-    return series
+    return _merged(series)
+
+
+def _merged(series: Sequence[Series]) -> list[Series]:
+    """The lines of a panel, those that are the same throughout as one: few samples in an interval have the longest for their p(99)."""
+    found: list[Series] = []
+    for one in series:
+        if found and one.unit == "ms" and found[-1].values == one.values:
+            found[-1] = replace(one, label=f"{one.label}, {found[-1].label}")
+        else:
+            found.append(one)
+    return found
 
 
 def _values(timeline: Mapping[str, Any], line: _Line, step: float, number: int) -> Column:
@@ -178,7 +190,7 @@ def _says(one: Series, step: float) -> str:
     """The highest of a line, and when; of counts, how many there were too."""
     filled = [(value, at) for at, value in enumerate(one.values) if value is not None]
     highest, at = max(filled, key=lambda pair: (pair[0], -pair[1]))
-    name = one.label if "(" in one.label else f"{one.label[:1].upper()}{one.label[1:]}"
+    name = one.label if one.label.startswith("p(") else f"{one.label[:1].upper()}{one.label[1:]}"
     every = f", {show_count(sum(value for value, _ in filled) * step)} in all" if one.unit == "/s" else ""
     if min(value for value, _ in filled) == highest:
         return f"{name}: {show(highest, one.unit)} throughout{every}."

@@ -37,12 +37,20 @@ def banner(doc: Document) -> str:
     """What was found, and in which circumstances."""
     verdict = doc["verdict"]
     word = element("p", _sign(ICONS[verdict]), text(WORDS[verdict]), class_="word")
-    lines = [element("p", text(_without(doc["headline"], verdict)), class_="headline")]
+    lines = [element("p", text(finding(doc)), class_="headline")]
     if failed_cleanup(doc["cleanup"]):
         lines.append(element("p", text(cleanup_text(doc["cleanup"])), class_="headline"))
     lines.append(element("p", text(circumstances(doc))))
     lines.append(element("p", text(counts(doc))))
     return element("div", word, *lines, class_=f"banner {verdict}")
+
+
+def finding(doc: Document) -> str:
+    """The headline without the verdict, which stands beside it."""
+    headline: str = doc["headline"]
+    for beginning in (f"contract {doc['verdict']}: ", f"{doc['verdict']}: "):
+        headline = headline.removeprefix(beginning)
+    return headline
 
 
 def reasons(doc: Document) -> str:
@@ -60,7 +68,7 @@ def reasons(doc: Document) -> str:
 def clauses(doc: Document) -> str:
     """Every clause of the contract: what was promised, measured, and how far apart they are."""
     names = ["metric", "state", "promised", "measured", "margin", "samples"]
-    return table(names, map(_clause, doc["thresholds"]), name="Clauses of the contract", numbers=(3, 5), class_="clauses")
+    return table(names, map(_clause, doc["thresholds"]), name="Clauses of the contract", numbers=(3, 5), class_="clauses", cards=True)
 
 
 def _clause(one: Mapping[str, Any]) -> list[str]:
@@ -69,13 +77,6 @@ def _clause(one: Mapping[str, Any]) -> list[str]:
 
 def _sign(icon: str) -> str:
     return element("span", icon, class_="sign", aria_hidden="true")
-
-
-def _without(headline: str, verdict: str) -> str:
-    """The headline without the words that stand above it."""
-    for beginning in (f"contract {verdict}: ", f"{verdict}: "):
-        headline = headline.removeprefix(beginning)
-    return headline
 
 
 def _state(clause: Mapping[str, Any]) -> str:
@@ -89,14 +90,23 @@ def _promised(clause: Mapping[str, Any]) -> str:
 
 
 def _measured(clause: Mapping[str, Any]) -> str:
-    return text(clause["shown"]) + (element("small", " ended the run") if clause["aborted"] else "")
+    return text(clause["shown"]) + (element("small", " at the end") if _recovered(clause) else "")
 
 
 def _margin(clause: Mapping[str, Any]) -> str:
     """How much is left, in words and as a bar on which the bound is a line."""
     share = used(clause)
+    if _recovered(clause):
+        return text("was broken, and ended the run")
+    ended = element("small", " ended the run") if clause["aborted"] else ""
     if share is None:
-        return text(margin(clause))
+        return text(margin(clause)) + ended
     _, colour, _ = _STATES[clause["state"]]
-    filled = element("span", style=f"width:{min(share / _BAR, 1) * 100:.1f}%", class_=f"filled {colour}")
-    return element("span", filled, class_="meter", aria_hidden="true") + element("span", text(margin(clause)))
+    beyond = " beyond" if share > _BAR else ""
+    filled = element("span", style=f"width:{min(share / _BAR, 1) * 100:.1f}%", class_=f"filled {colour}{beyond}")
+    return element("span", filled, class_="meter", aria_hidden="true") + element("span", text(margin(clause)), ended)
+
+
+def _recovered(clause: Mapping[str, Any]) -> bool:
+    """Whether what ended the run is within its bound now that the iterations which were in flight count too."""
+    return bool(clause["aborted"]) and margin(clause).endswith("left")

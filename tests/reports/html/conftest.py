@@ -21,7 +21,7 @@ import pytest_asyncio
 
 from pytest_cio_load.reports.document import Document
 
-VOID = {"meta", "input", "br", "link", "img"}
+VOID = {"meta", "input", "br", "link", "img", "wbr"}
 OPTIONAL = {"tr", "td", "th"}
 
 
@@ -100,7 +100,10 @@ def timeline() -> Callable[..., dict[str, Any]]:
         return {
             **{"step": 0.5, "warmup": 2.0, "due": [40] * number, "done": [40] * number, "in_flight": [2] * number, "calls": [40] * number},
             **{"failed": [0] * (number - 1) + [3], "dropped": [0] * (number - 1) + [1], "rate_limited": [0] * (number - 1) + [2]},
-            "response": {"p50": rising, "p95": rising, "p99": rising, "max": [*rising[:-1], None]},
+            "response": {
+                **{"p50": [at / 2 for at in rising], "p95": rising, "p99": [at * 2 for at in rising]},
+                "max": [*(at * 3 for at in rising[:-1]), None],
+            },
             **{"service": {"p95": rising}, "lag": {"max": rising}, "paced": {"max": rising}, "queue_depth": [7] * number},
             "marks": [{"at": 20.0, "kind": "fault", "text": "frozen"}, {"at": 2.0, "kind": "warmup", "text": "over"}],
         } | more

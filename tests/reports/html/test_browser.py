@@ -94,3 +94,44 @@ async def test_the_first_tab_skips_to_the_findings(tab: Any, pages: dict[str, Pa
     await tab.press("Tab", 9)
     assert await tab.read("document.activeElement.className") == "skip"
     assert await tab.read("document.activeElement.getBoundingClientRect().top >= 0")
+
+
+@pytest.mark.parametrize("name", ["broken", "compared"])
+async def test_clauses_and_comparisons_are_whole_on_a_narrow_page(tab: Any, pages: dict[str, Path], name: str) -> None:
+    """They do not scroll: each row is a block, in which every value has its name before it."""
+    await tab.open(pages[name], width=400)
+    assert await tab.read("[...document.querySelectorAll('.cards')].every(each => each.scrollWidth <= each.parentElement.clientWidth)")
+    before = "getComputedStyle(document.querySelector('.clauses td[data-name=margin]'), '::before').content"
+    assert "margin" in await tab.read(before)
+    await tab.open(pages[name], width=1280)
+    assert await tab.read(before) == "none"
+
+
+@pytest.mark.parametrize(("width", "stops"), [(400, "true"), (1920, "false")])
+async def test_only_what_scrolls_is_a_stop_of_the_tab_key(tab: Any, pages: dict[str, Path], width: int, stops: str) -> None:
+    """The table of times, where it is wider than the page."""
+    await tab.open(pages["kept"], width=width)
+    box = "document.querySelector('[aria-label^=\"Times and other\"]')"
+    await tab.until(f"{box}.hasAttribute('tabindex') === {stops}")
+    assert await tab.read("!document.querySelector('.clauses').parentElement.hasAttribute('tabindex')")
+
+
+@pytest.mark.parametrize("width", [400, 1280, 1920])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_text_of_a_chart_hides_another(tab: Any, pages: dict[str, Path], width: int, scheme: str) -> None:
+    """Labels of axes, bounds and marks stand apart, at every width, and none is cut off."""
+    await tab.open(pages["broken"], width=width, scheme=scheme)
+    found = await tab.read(
+        """[...document.querySelectorAll('.plot svg')].flatMap(svg => {
+          const frame = svg.getBoundingClientRect();
+          const boxes = [...svg.querySelectorAll('text')].filter(each => each.textContent && getComputedStyle(each).opacity !== '0')
+            .map(each => [each.textContent, each.getBoundingClientRect()]);
+          const cut = boxes.filter(([, box]) => box.left < frame.left - 1 || box.right > frame.right + 1).map(([said]) => said);
+          const touch = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+            && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
+          const hidden = boxes.flatMap(([one, a], at) => boxes.slice(at + 1)
+            .filter(([, b]) => touch(a, b)).map(([other]) => `${one} and ${other}`));
+          return [...cut, ...hidden];
+        })"""
+    )
+    assert found == []

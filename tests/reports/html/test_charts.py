@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -11,8 +12,9 @@ import vl_convert
 from pytest_cio_load.errors import DocumentError
 from pytest_cio_load.reports.html import vega
 from pytest_cio_load.reports.html.bounds import Bound
-from pytest_cio_load.reports.html.charts import HEIGHT, Series, Span, histogram, in_sight, over_time
+from pytest_cio_load.reports.html.charts import HEIGHT, Series, histogram, in_sight, over_time, percentiles
 from pytest_cio_load.reports.html.figures import show
+from pytest_cio_load.reports.html.overlays import Span
 from pytest_cio_load.reports.html.page import render
 from pytest_cio_load.reports.html.shapes import curves, distribution
 from pytest_cio_load.reports.html.timeline import over_the_run
@@ -209,3 +211,77 @@ def test_the_name_of_a_bound_stands_where_there_is_room(ms: float, side: str) ->
     """Not across the axis."""
     spec = histogram(10.0, 1000.0, "blue", [Bound("max<x", ms, 20.0)])
     assert [layer["mark"]["align"] for layer in spec["layer"] if layer["mark"]["type"] == "text"] == [side]
+
+
+def texts(spec: Any) -> list[str]:
+    """Written on a chart."""
+    layers = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
+    return [value["text"] for layer in layers for value in layer["data"]["values"]]
+
+
+def test_marks_that_would_touch_share_a_text() -> None:
+    """On a narrow page; the most severe of them has the colour."""
+    marks = [(0.0, 1, "quiet"), (2.0, 2, "orange"), (5.0, 3, "quiet"), (50.0, 4, "red"), (99.0, 5, "quiet"), (100.0, 6, "red")]
+    spec = over_time([Series("a", "a", "blue", "ms", [1.0])], Span([0.5], 100.0, 0.0, marks))
+    assert texts(spec) == ["1–3", "4", "5–6"]
+    rules, numbers = (layer["data"]["values"] for layer in spec["layer"][-3:-1])
+    assert len(rules) == len(marks)
+    assert [value["colour"] for value in numbers] == ["var(--orange)", "var(--red)", "var(--red)"]
+
+
+@pytest.mark.parametrize("least", [0.0, 10.0], ids=["linear", "logarithmic"])
+def test_bounds_that_would_touch_share_a_text(least: float) -> None:
+    """On the highest of them."""
+    bounds = [Bound(f"b<{ms:g}", ms, 20.0) for ms in (50.0, 500.0, 520.0, 530.0)]
+    spec = over_time([Series("a", "a", "blue", "ms", [least, 400.0, 300.0])], Span([0.5, 1.5, 2.5], 3.0, 0.0, []), bounds, logarithmic=True)
+    assert texts(spec) == ["b<50", "b<500, b<520, b<530"]
+
+
+def test_there_is_room_for_the_text_of_the_highest_bound() -> None:
+    """Below the numbers of the marks."""
+    spec = over_time([Series("a", "a", "blue", "ms", [10.0, 400.0])], SPAN, [Bound("p(95)<500", 500.0, 20.0)], logarithmic=True)
+    low, high = spec["layer"][1]["encoding"]["y"]["scale"]["domain"]
+    assert HEIGHT * math.log(high / 500) / math.log(high / low) > 15
+
+
+def test_bounds_of_curves_that_would_touch_stand_on_both_sides() -> None:
+    """The upper one's text above it, the lower one's below."""
+    spec = percentiles([Series("a", "a", "blue", "ms", [400.0])], 1000.0, [Bound("low", 500.0, 20.0), Bound("high", 510.0, 100.0)])
+    sides = {layer["data"]["values"][0]["text"]: layer["mark"]["baseline"] for layer in spec["layer"] if layer["mark"]["type"] == "text"}
+    assert sides == {"high": "bottom", "low": "top"}
+
+
+def test_bounds_of_a_histogram_stand_one_below_the_other() -> None:
+    """However near they are, above all bars."""
+    spec = histogram(10.0, 1000.0, "blue", [Bound("a", 500.0, 20.0), Bound("b", 501.0, 100.0)])
+    assert [layer["mark"]["y"] for layer in spec["layer"] if layer["mark"]["type"] == "text"] == [-30, -15]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ticks"),
+    [(40.0, 300.0, [50, 100, 200]), (8.0, 9000.0, [10, 30, 100, 300, 1000, 3000]), (0.5, 90_000.0, [1, 10, 100, 1000, 10_000])],
+)
+def test_a_log_axis_of_a_panel_has_few_marks(least: float, most: float, ticks: list[float]) -> None:
+    """Round ones, all of which are drawn."""
+    spec = over_time([Series("a", "a", "blue", "ms", [least, most])], SPAN, logarithmic=True)
+    axis = spec["layer"][1]["encoding"]["y"]["axis"]
+    assert axis["values"] == ticks
+    assert "tickCount" not in axis
+
+
+def test_lines_that_are_the_same_are_one(full: Any, timeline: Any, page: Any) -> None:
+    """Of few samples the 99th percentile is the longest; the key names both."""
+    same = [float(at + 1) for at in range(120)]
+    several = timeline(response={"p50": [1.0] * 120, "p95": [2.0] * 120, "p99": same, "max": same})
+    seen = page(over_the_run(full(timeline=several), "run-1"))
+    response = next(one for one in seen.specs() if "response_p95" in one["columns"])
+    assert list(response["columns"]) == ["at", "response_p99", "response_p95", "response_p50"]
+    assert "p(99), longest: 120.0 ms at most" in seen.text
+    assert "response p(99), longest" in seen.rows[0]
+
+
+@pytest.mark.parametrize("late", [0, 50])
+def test_curves_that_are_the_same_are_said_to_be(runs: Any, page: Any, late: float) -> None:
+    """One hides the other."""
+    said = "Response time and service time are the same: every iteration began when it was due."
+    assert (said in page(curves(runs.document(late=late), "run-1")).text) == (late == 0)

@@ -97,17 +97,19 @@ def test_bounds_that_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "bound", "share"),
+    ("text", "value", "bound", "unit", "share"),
     [
-        ("p(95)<500ms", 440.0, 500.0, 0.88),
-        ("rate>=99%", 0.5, 1.0, 2.0),
-        ("rate>10", 0.0, 10.0, None),
-        ("count==0", 0.0, 0.0, None),
-        ("count!=3", 4.0, 3.0, None),
-        ("value<-5", -6.0, -5.0, None),
-        ("p(95)<500ms", None, 500.0, None),
+        ("p(95)<500ms", 440.0, 500.0, "ms", 0.88),
+        ("rate<=1%", 0.005, 0.01, "%", 0.5),
+        ("count>=1", 2.0, 1.0, "", 0.5),
+        ("rate>=99%", 1.0, 0.99, "%", None),
+        ("rate>10", 0.0, 10.0, "/s", None),
+        ("count==0", 0.0, 0.0, "", None),
+        ("count!=3", 4.0, 3.0, "", None),
+        ("value<-5", -6.0, -5.0, "", None),
+        ("p(95)<500ms", None, 500.0, "ms", None),
     ],
 )
-def test_how_much_of_a_bound_was_used(text: str, value: float | None, bound: float, share: float | None) -> None:
+def test_how_much_of_a_bound_was_used(text: str, value: float | None, bound: float, unit: str, share: float | None) -> None:
     """Where it is a share of something."""
-    assert used({"clause": text, "value": value, "bound": bound}) == share
+    assert used({"clause": text, "value": value, "bound": bound, "unit": unit}) == share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,19 @@ def test_failures_are_folded(page: Any) -> None:
     assert "7 × RateLimited at test_x.py:12, first in iteration 1,601, due at 20.012s" in seen.text
     assert "Traceback (most recent call last)" in seen.text
     assert [tag for tag, _ in seen.tags][:2] == ["details", "summary"]
+
+
+@pytest.mark.parametrize(
+    ("message", "paragraphs"),
+    [("slow down", []), ("", []), ("every 97th\nassert 1 == 2", ["assert 1 == 2"]), ("x" * 300, ["x" * 300])],
+)
+def test_what_was_raised_stands_on_the_fold(page: Any, message: str, paragraphs: list[str]) -> None:
+    """Its first line, and inside only what is not said there; of a long line the two ends, and inside the whole."""
+    html = failures([GROUP | {"message": message}])
+    summary = html[: html.index("</summary>")]
+    assert page(f"{summary}</summary></details>").text.endswith(message.partition("\n")[0][-50:])
+    assert len(summary) < 500
+    assert re.findall('<p class="message">(.*?)</p>', html) == paragraphs
 
 
 def test_tracebacks_can_be_left_out(page: Any) -> None:
@@ -140,3 +154,10 @@ def test_the_machine_is_told_by_its_fingerprint(full: Any, page: Any) -> None:
 def test_what_became_of_made_up_people(full: Any, page: Any, cleanup: dict[str, Any], said: str) -> None:
     """In one line."""
     assert said in page(circumstances(full(cleanup=cleanup))).text
+
+
+def test_a_spread_has_the_digits_that_a_histogram_keeps(runs: Any, page: Any) -> None:
+    """4.001 attempts are 4; times have their unit, and what is large all its digits."""
+    doc = runs.document()
+    doc["metrics"]["size"] = doc["metrics"]["response"] | {"unit": "", "avg": 4.001, "min": 0.0214, "med": 12345.0}
+    assert next(row for row in page(metrics(doc)).rows if row[0] == "size")[2:5] == ["4", "0.0214", "12,345"]

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_cio_load.errors import DocumentError
 from pytest_cio_load.reports.html import page as page_module
+from pytest_cio_load.reports.html.markup import node_id
 from pytest_cio_load.reports.html.page import MOST_BYTES, render, write_html
 
 VERDICTS = {"kept": "Contract kept", "broken": "Contract broken", "inconclusive": "Inconclusive"}
@@ -80,6 +81,48 @@ def test_every_clause_has_a_row(full: Any, page: Any) -> None:
     rows = page(render([full("broken")])).rows
     assert ["response", "✗broken", "p(95)<500", "600.0 ms", "20% over", "100"] in rows
     assert ["dropped", "✓kept", "count==0 by default", "0", "–", "100"] in rows
+
+
+def test_what_ended_a_run_and_recovered_is_told(full: Any, page: Any) -> None:
+    """Iterations that were in flight count too, after which the bound may be kept: no margin is left over."""
+    doc = full("broken")
+    doc["thresholds"][0] |= {"aborted": True, "state": "broken", "value": 250.0, "shown": "250.0 ms"}
+    rows = page(render([doc])).rows
+    assert next(row for row in rows if row[0] == "response")[1:5] == [
+        "✗broken",
+        "p(95)<500",
+        "250.0 ms at the end",
+        "was broken, and ended the run",
+    ]
+
+
+def test_what_ended_a_run_is_told(full: Any, page: Any) -> None:
+    """Beside the margin."""
+    doc = full("broken")
+    doc["thresholds"][0]["aborted"] = True
+    assert next(row for row in page(render([doc])).rows if row[0] == "response")[4] == "20% over ended the run"
+
+
+@pytest.mark.parametrize(("value", "beyond"), [(600.0, 0), (1100.0, 1)])
+def test_a_bar_says_that_it_is_cut(full: Any, page: Any, value: float, beyond: int) -> None:
+    """What is more than twice the bound ends in a point."""
+    doc = full("broken")
+    doc["thresholds"][0]["value"] = value
+    assert len(page(render([doc])).with_class("beyond")) == beyond
+
+
+def test_a_table_of_cards_is_still_heard_as_a_table(full: Any, page: Any) -> None:
+    """Its layout is no table's on a narrow page: roles say what is, and every cell names its column."""
+    seen = page(render([full("broken")]))
+    assert seen.with_class("clauses")[0]["role"] == "table"
+    cells = [attributes for _, attributes in seen.tags if attributes.get("role") in ("cell", "rowheader")]
+    assert cells
+    assert {attributes["data-name"] for attributes in cells} >= {"metric", "state", "promised", "measured", "margin", "samples"}
+
+
+def test_a_test_s_name_breaks_where_its_parts_meet() -> None:
+    """And nowhere else; nothing in it is markup."""
+    assert node_id("a/b_c.py::test[x<1]") == "a/<wbr>b_<wbr>c.<wbr>py::<wbr>test<wbr>[x&lt;1]"
 
 
 def test_reasons_have_their_remedies(full: Any, page: Any) -> None:
