@@ -12,6 +12,7 @@ from pytest_cio_load.contract.threshold import parse
 from pytest_cio_load.contract.verdict import breaks_now, judge, lag_tolerance
 from pytest_cio_load.load.clock import VirtualClock, cpu_seconds, real_seconds
 from pytest_cio_load.load.iteration import CURRENT
+from pytest_cio_load.load.loops import running
 from pytest_cio_load.load.run import End, Ending, Load
 from pytest_cio_load.load.schedule import Arrival, planned, schedule
 from pytest_cio_load.metrics.kinds import BUILTIN
@@ -98,6 +99,7 @@ class Measurement:
         self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._real, self._cpu = real_seconds(), cpu_seconds()
         self._cost: tuple[float, float] | None = None
+        self._loop = running()
         self._seen: tuple[str, ...] = ()
 
     def load(self, *, let_through: tuple[type[BaseException], ...], progress: Callable[[int], None] | None) -> Load:
@@ -220,6 +222,7 @@ class Measurement:
             marks=marks_of(contract, ending, self._marks),
             fingerprint=fingerprint(),
             pauses=pauses,
+            loop=self._loop,
         )
 
     def stop(self) -> tuple[float, float]:

@@ -48,6 +48,7 @@ class Driver:
         self._accepting = True
         self._reason = ""
         self._passed_on: BaseException | None = None
+        self._ended_by: asyncio.Task[None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -167,6 +168,7 @@ class Driver:
         try:
             await self._body(arrival)
         except (KeyboardInterrupt, SystemExit):
+            self._ended_by = asyncio.current_task()
             raise
         except BaseException as error:
             self._failed(arrival, began, queued, error)
@@ -181,6 +183,7 @@ class Driver:
             async with asyncio.timeout(self._load.timeout / MICROSECONDS) as deadline:
                 await self._body(arrival)
         except (KeyboardInterrupt, SystemExit):
+            self._ended_by = asyncio.current_task()
             raise
         except BaseException as raised:
             error = raised
@@ -258,3 +261,6 @@ class Driver:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE)
+        if self._ended_by is not None and self._ended_by.done():
+            # What it raised ended everything, and is told by that: not once more, whenever the task is collected as rubbish.
+            self._ended_by.exception()

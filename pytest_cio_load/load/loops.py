@@ -45,6 +45,15 @@ def why_missing() -> str:
     return ""
 
 
+def running() -> str:
+    """What runs here: "asyncio" or "uvloop", or whatever package made the event loop; "threads" where none runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return "threads"
+    return type(loop).__module__.partition(".")[0]
+
+
 def policy_is_default() -> bool:
     """Whether the event loop policy in force is one of asyncio's own: nobody has chosen another."""
     with warnings.catch_warnings():

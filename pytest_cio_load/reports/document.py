@@ -54,6 +54,7 @@ class Run:
         marks: moments to be seen on the timeline, in order of time.
         fingerprint: of the machine; see `machine.fingerprint`.
         pauses: what garbage collections took of it, on the wall clock.
+        loop: whose event loop it ran on, "threads" for none, or "".
     """
 
     test: str
@@ -74,6 +75,7 @@ class Run:
     marks: tuple[Mark, ...] = ()
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
     pauses: Pauses | None = None
+    loop: str = ""
 
 
 def document(run: Run) -> Document:
@@ -107,6 +109,7 @@ def document(run: Run) -> Document:
             "real_seconds": round(run.real_seconds, 3),
             "cpu_seconds": round(run.cpu_seconds, 3),
             **({} if run.pauses is None else {"pauses": _pauses(run.pauses)}),
+            **({"loop": run.loop} if run.loop else {}),
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
             **({"fingerprint": dict(run.fingerprint)} if run.fingerprint else {}),

@@ -132,6 +132,7 @@ RUN: dict[str, Any] = {
     "notes": [TEXT],
     "machine": {
         **{"started_at": TEXT, "real_seconds": POSITIVE, "cpu_seconds": POSITIVE, "python": TEXT, "system": TEXT},
+        "loop": Optional(TEXT),
         "pauses": Optional({"count": COUNT, "total_ms": POSITIVE, "longest_ms": POSITIVE, "in_gaps": COUNT}),
     },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextvars import ContextVar
 from typing import Any
@@ -89,8 +90,10 @@ def test_failures_and_timeouts_at_once_and_later(bench: Any, seconds: float, how
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_in_a_body_that_has_not_waited_yet_ends_everything(bench: Any, kind: type[BaseException]) -> None:
-    """What ran is cut, and so is the one that raised it."""
+def test_an_interrupt_in_a_body_that_has_not_waited_yet_ends_everything(
+    bench: Any, kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """What ran is cut, and so is the one that raised it; what ends everything is not logged once more."""
     seen = bench.seen()
 
     async def body(arrival: Arrival) -> None:
@@ -101,6 +104,8 @@ def test_an_interrupt_in_a_body_that_has_not_waited_yet_ends_everything(bench: A
     with pytest.raises(kind):
         on_wall(bench.load(0, 0.005, 3_600, duration=3_601), body, seen)
     assert [sample.outcome for sample in seen.by_index()] == [Outcome.CUT] * 2
+    gc.collect()
+    assert caplog.messages == []
 
 
 def test_what_is_let_through_at_once_ends_the_run(bench: Any) -> None:

@@ -79,3 +79,17 @@ def test_why_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "find_spec", lambda _: object())
     assert why_missing().startswith("it cannot be imported (")
     assert loop_factory(wall=True, always=True) is None
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_what_runs_is_named(kind: str) -> None:
+    """By the package that made the loop; threads where there is none."""
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+
+    async def ask() -> str:
+        return loops.running()
+
+    with asyncio.Runner(loop_factory=new_uvloop if kind == "uvloop" else None) as runner:
+        assert runner.run(ask()) == kind
+    assert loops.running() == "threads"

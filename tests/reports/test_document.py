@@ -173,3 +173,9 @@ def test_what_garbage_collections_took_is_the_machines(runs: Any) -> None:
     told = runs.document(clock="wall", pauses=Pauses(3, 12_345, 9_001, 7))["machine"]["pauses"]
     assert told == {"count": 3, "total_ms": 12.345, "longest_ms": 9.001, "in_gaps": 7}
     assert "pauses" not in runs.document()["machine"]
+
+
+def test_what_it_ran_on_is_the_machines(runs: Any) -> None:
+    """Absent where nobody knows."""
+    assert runs.document(loop="uvloop")["machine"]["loop"] == "uvloop"
+    assert "loop" not in runs.document()["machine"]

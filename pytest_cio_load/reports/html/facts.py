@@ -50,6 +50,7 @@ def circumstances(doc: Document) -> str:
         ("machine", text(", ".join(str(part) for part in host if part))),
         ("Python", text(known.get("python") or machine["python"])),
     ]
+    pairs += [("ran on", text(machine["loop"]))] if machine.get("loop") else []
     pairs += [("plugin", text(f"pytest-cio-load {known['plugin']}"))] if known.get("plugin") else []
     pairs += [(f"workspace: {_words(name)}", text(value)) for name, value in workspace.items()]
     pairs += [("delivery", text(delivery))] if delivery else []
