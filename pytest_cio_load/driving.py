@@ -47,7 +47,6 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
             iteration = case.iterations(arguments)
             if case.has_queue:
                 await case.queue.begin(lambda: clock.now() / 1_000_000, virtual=clock.name == "virtual")
-                await _warm(case, clock)
             if not case.drives:
                 await iterate(Arrival(0, 0))
                 if case.has_queue:
@@ -64,8 +63,8 @@ async def run_async(case: Case, body: Callable[..., Awaitable[object]], argument
 
 
 async def _warm(case: Case, clock: WallClock | VirtualClock) -> None:
-    """Have connections open before the run's clock starts; the mock has none."""
-    if case.drives and case.has_target and clock.name == "wall" and case.settings.target != MOCK:
+    """Have connections open before the run's clock starts; the mock has none, and what a queue is sent by begins when there are jobs."""
+    if case.drives and case.has_target and not case.has_queue and clock.name == "wall" and case.settings.target != MOCK:
         assert case.contract is not None
         await warm(case.target.senders, case.contract.profile)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GUARD = "on_time"
 """The metric that says whether the generator kept to the schedule: its clause can make a run inconclusive, never broken."""
 
+UNTOLD = "choose a wire that tells of it (--cio-wire=direct); the mock has no connections, and plain http no handshakes"
+"""What to do when nothing is known of what connections cost."""
+
 LEAST_TOLERANCE_MS = 20.0
 UNBOUNDED_TOLERANCE_MS = 50.0
 
@@ -207,8 +210,7 @@ def _about_clauses(findings: tuple[Finding, ...]) -> list[Reason]:
     for finding in findings:
         name, text = finding.threshold.metric, finding.threshold.text
         if finding.state is State.NO_SAMPLES:
-            tells = "choose a wire that tells of it (--cio-wire=direct)" if name in CONNECTION_WAITS else f"let the body record {name!r}"
-            remedy = f"{tells}, or take the promise out"
+            remedy = f"{UNTOLD if name in CONNECTION_WAITS else f'let the body record {name!r}'}, or take the promise out"
             reasons.append(Reason(f"{name} {text}: no samples", remedy))
         elif finding.state is State.TOO_FEW:
             needed = show_count(finding.threshold.minimum_samples)

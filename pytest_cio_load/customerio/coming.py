@@ -9,9 +9,13 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, CancelledError, InvalidStateError, current_task
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 T = TypeVar("T")
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 class Coming(Generic[T]):
@@ -50,7 +54,11 @@ class Coming(Generic[T]):
         callback, self._callback = self._callback, None
         if callback is not None:
             if current_task(self._loop) is None:
-                cast("Context", self._context).run(callback, self)
+                try:
+                    cast("Context", self._context).run(callback, self)
+                except (KeyboardInterrupt, SystemExit) as error:
+                    # Whoever gives is called by a loop, and uvloop would take it for a fault of the connection's, log it and go on.
+                    self._loop.call_soon(_raise, error)
             else:
                 self._loop.call_soon(callback, self, context=self._context)
         return True

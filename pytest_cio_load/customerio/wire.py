@@ -145,7 +145,7 @@ class _Trace:
             phase = _PHASES.get(name)
             if phase is not None and moment == "started":
                 self._began = perf_counter()
-            elif phase is not None and moment == "complete":
+            elif phase is not None and moment in ("complete", "failed"):
                 self._observe(phase, perf_counter() - self._began)
         return None
 

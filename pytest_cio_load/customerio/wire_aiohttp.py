@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_cio_load.customerio.http1 import AnyCase
-from pytest_cio_load.customerio.wire import Answer, NoAnswer, Observe, Request
+from pytest_cio_load.customerio.wire import Answer, NoAnswer, Observe, Phase, Request
 from pytest_cio_load.customerio.wire_reasons import reason
 from pytest_cio_load.customerio.wire_setup import CONNECTIONS, TIMEOUT, check_timeout, headers_for, open_gate, proxy_for, trust_for
 from pytest_cio_load.safety.permit import Gate
@@ -94,18 +94,22 @@ def _traced(observe: Observe) -> Any:
     """Has aiohttp tell *observe* of its connections. The handshake is part of connecting, and cannot be told from it."""
     import aiohttp
 
-    async def begins(session: object, context: Any, about: object) -> None:
-        context.began = perf_counter()
+    def begins(phase: Phase) -> Any:
+        async def begin(session: object, context: Any, about: object) -> None:
+            context.under_way = (phase, perf_counter())
 
-    async def is_connected(session: object, context: Any, about: object) -> None:
-        observe("connect", perf_counter() - context.began)
+        return begin
 
-    async def waited(session: object, context: Any, about: object) -> None:
-        observe("pool", perf_counter() - context.began)
+    async def ends(session: object, context: Any, about: object) -> None:
+        phase, began = getattr(context, "under_way", None) or (None, 0.0)
+        if phase is not None:
+            context.under_way = None
+            observe(phase, perf_counter() - began)
 
     trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(begins)
-    trace.on_connection_create_end.append(is_connected)
-    trace.on_connection_queued_start.append(begins)
-    trace.on_connection_queued_end.append(waited)
+    trace.on_connection_create_start.append(begins("connect"))
+    trace.on_connection_queued_start.append(begins("pool"))
+    # The last is what it tells when either was in vain.
+    for told in (trace.on_connection_create_end, trace.on_connection_queued_end, trace.on_request_exception):
+        told.append(ends)
     return trace

@@ -112,6 +112,9 @@ class DirectWire:
         except NoAnswer:
             return False
         self.give_back(connection)
+        if self._idle and self._idle[-1] is connection:
+            # The first one opened is the first one used: a server that takes one connection at a time has taken that.
+            self._idle.insert(0, self._idle.pop())
         return True
 
     async def aclose(self) -> None:
@@ -161,11 +164,21 @@ class DirectWire:
         """A new connection or, when there are as many as there may be, the next that is given back."""
         if self._is_closed:
             raise RuntimeError("wire: got a request after it was closed; expected none; make a new one")
-        began = 0.0
+        if self._count >= self._limit:
+            began = perf_counter()
+            try:
+                connection = await self._one_given_back()
+            finally:
+                # Also of one that was waited for in vain: it would count as one that was not waited for.
+                self._note("pool", perf_counter() - began)
+            if connection is not None:
+                return connection
+        return await self._connect()
+
+    async def _one_given_back(self) -> Connection | None:
+        """The next connection that is given back; None once there may be a new one."""
         while self._count >= self._limit:
-            loop = asyncio.get_running_loop()
-            began = began or perf_counter()
-            turn: asyncio.Future[Connection | None] = loop.create_future()
+            turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:
                 connection = await turn
@@ -177,11 +190,8 @@ class DirectWire:
             if self._is_closed:
                 raise NoAnswer(NO_CONNECTION)
             if connection is not None and connection.is_usable:
-                self._note("pool", perf_counter() - began)
                 return connection
-        if began:
-            self._note("pool", perf_counter() - began)
-        return await self._connect()
+        return None
 
     async def _connect(self) -> Connection:
         self._loop = loop = self._loop or asyncio.get_running_loop()
@@ -210,15 +220,19 @@ class DirectWire:
 
     async def _establish(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         began = perf_counter()  # uvloop's own time is of whole milliseconds
-        await loop.create_connection(lambda: connection, self._host, self._port)
-        self._note("connect", perf_counter() - began)
+        try:
+            await loop.create_connection(lambda: connection, self._host, self._port)
+        finally:
+            self._note("connect", perf_counter() - began)
         if self._secure:
             began = perf_counter()
-            secured = await loop.start_tls(connection.transport, connection, self._secure, server_hostname=self._host)
+            try:
+                secured = await loop.start_tls(connection.transport, connection, self._secure, server_hostname=self._host)
+            finally:
+                self._note("tls", perf_counter() - began)
             if secured is None:
                 raise ConnectionResetError
             connection.transport = secured
-            self._note("tls", perf_counter() - began)
         connection.is_usable = not connection.gone.done()
 
     def _note(self, phase: Phase, seconds: float) -> None:
@@ -248,16 +262,19 @@ class DirectWire:
         """Give up on answers that are overdue. One timer for all of them: one for each would cost more than the rest of a request."""
         self._watch = None
         loop = cast("asyncio.AbstractEventLoop", self._loop)
-        now, next_look = loop.time(), 0.0
-        for connection in list(self._open):
+        now, next_look, overdue = loop.time(), 0.0, []
+        for connection in self._open:
             if connection.came is not None:
                 due = connection.heard + self._timeout
                 if due <= now:
-                    connection.fail(late_answer(self._timeout))
+                    overdue.append(connection)
                 else:
                     next_look = min(next_look or due, due)
         if next_look:
             self._watch = loop.call_at(next_look, self._look)
+        # Last: whoever waited goes on at once, and may ask again, which sees to the next look.
+        for connection in overdue:
+            connection.fail(late_answer(self._timeout))
 
 
 def _head(host: str, headers: dict[str, str]) -> str:

@@ -67,5 +67,10 @@ class _ByHand:
             context.run(step)
         return task
 
-    def _remember(self, step: Callable[[], object], *, context: Context) -> None:
-        self._step = step
+    def _remember(self, callback: Callable[..., object], *args: object, context: Context | None = None) -> asyncio.Handle | None:
+        if self._step is None and not args:
+            self._step = callback
+            return None
+        # A signal came in this very moment, and its handler has the loop call somebody.
+        handle: asyncio.Handle = type(self._loop).call_soon(self._loop, callback, *args, context=context)
+        return handle

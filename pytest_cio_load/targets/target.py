@@ -195,8 +195,8 @@ class Target:
 
     @property
     def senders(self) -> list[Client]:
-        """The async clients that were given out so far, of the test and of its workers, each of one workspace."""
-        return [*(self.client.members if "client" in self.__dict__ else ()), *self._workers]
+        """The async clients that the test was given, each of one workspace."""
+        return [*(self.client.members if "client" in self.__dict__ else ())]
 
     def canary(self, *, warmup: float, patience: float) -> Canary:
         """What measures how long it takes until a change can be seen; it closes its own clients.

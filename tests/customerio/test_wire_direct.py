@@ -204,6 +204,87 @@ def test_a_call_cancelled_as_its_answer_comes_harms_nobody_else(playing: Any) ->
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_ends_everything_does_so_after_an_answer(loop: str, kind: type[BaseException], playing: Any) -> None:
+    """A task goes on within the connection's own callback, where uvloop would log it and go on."""
+
+    async def play() -> None:
+        async with playing(answers) as (_, wire):
+
+            async def call() -> None:
+                await wire.send(PUT)
+                raise kind
+
+            task = asyncio.create_task(call())
+            await asyncio.wait([task], timeout=60)
+            await asyncio.sleep(60)
+
+    with pytest.raises(kind):
+        on(loop, play())
+
+
+def test_a_wait_for_a_connection_in_vain_is_told_too(playing: Any) -> None:
+    """It would count as none."""
+    told: list[tuple[str, float]] = []
+
+    async def play() -> None:
+        async with playing(answers_when_told, connections=1, observe=lambda *phase: told.append(phase)) as (played, wire):
+            first = asyncio.create_task(wire.send(PUT))
+            await played.until(lambda: len(played.heads) == 1)
+            second = asyncio.create_task(wire.send(PUT))
+            await asyncio.sleep(0.02)
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await second
+            played.go_on.set()
+            await first
+
+    asyncio.run(play())
+    assert [(phase, seconds >= 0.01) for phase, seconds in told if phase == "pool"] == [("pool", True)]
+
+
+def test_looks_at_what_is_overdue_do_not_multiply(playing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though whoever was let go asks again at once, within the look."""
+    looks: list[object] = []
+    look = DirectWire._look
+
+    def counted(self: DirectWire) -> None:
+        looks.append(self._watch)
+        look(self)
+
+    monkeypatch.setattr(DirectWire, "_look", counted)
+
+    async def play() -> None:
+        async with playing(answers_when_told, timeout=0.05) as (_, wire):
+
+            async def insist() -> None:
+                for _ in range(10):
+                    with pytest.raises(NoAnswer):
+                        await wire.send(PUT)
+
+            await asyncio.gather(*(insist() for _ in range(10)))
+
+    asyncio.run(play())
+    # Each look has a timer of its own, and sets at most one more: ten rounds of ten that may fall due one after the other.
+    assert len(looks) <= 10 * 10
+
+
+def test_what_was_opened_first_is_used_first(playing: Any) -> None:
+    """A server that takes one connection at a time has taken that."""
+
+    async def play() -> None:
+        async with playing(answers) as (_, wire):
+            await wire.warm(1)
+            (first,) = wire._open
+            await wire.warm(5)
+            assert wire._idle[-1] is first
+            await wire.warm(5)
+            assert wire._idle[-1] is first
+
+    asyncio.run(play())
+
+
 def test_a_cancelled_wait_takes_nobodys_turn(playing: Any) -> None:
     """Who waits behind it gets the connection."""
 

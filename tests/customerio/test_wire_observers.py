@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from pytest_cio_load.customerio.engines import make_sync_wire, make_wire, told_by
-from pytest_cio_load.customerio.wire import Answer, Request
+from pytest_cio_load.customerio.wire import Answer, NoAnswer, Request
 from pytest_cio_load.customerio.workspaces import Workspace
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -193,3 +193,22 @@ def test_what_an_engine_tells_is_known(engine: str, scheme: str) -> None:
     assert asyncio.run(told()) == expected
     with closing(make_sync_wire(space, "httpx" if engine == "httpx" else "pyreqwest")) as wire:
         assert told_by(wire, url) == TELLS["httpx" if engine == "httpx" else "pyreqwest"] - ({"tls"} if scheme == "http" else set())
+
+
+@pytest.mark.parametrize(("engine", "phase"), [("direct", "tls"), ("httpx", "tls"), ("aiohttp", "connect")])
+def test_a_handshake_in_vain_is_told_too(engine: str, phase: str) -> None:
+    """A server that takes connections and says nothing: what was waited for it counts, and not as nothing."""
+    pytest.importorskip(engine if engine != "direct" else "asyncio")
+    told: list[tuple[str, float]] = []
+
+    async def play() -> None:
+        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        wire = make_wire(Workspace("site", "key", url=url), engine, timeout=0.2, observe=lambda *phase: told.append(phase))
+        with pytest.raises(NoAnswer):
+            await wire.send(PUT)
+        await wire.aclose()
+        server.close()
+
+    asyncio.run(play())
+    assert dict(told)[phase] >= 0.1

@@ -115,6 +115,33 @@ def test_it_can_be_cancelled(loop: asyncio.AbstractEventLoop, begin: Any) -> Non
         loop.run_until_complete(task)
 
 
+def test_whatever_else_is_called_soon_while_a_task_is_made(loop: asyncio.AbstractEventLoop) -> None:
+    """By the handler of a signal, say: it is called, and the first step is done."""
+    order: list[str] = []
+    begin = _ByHand(loop)
+
+    async def work() -> None:
+        order.append("first step")
+
+    def make() -> asyncio.Task[None]:
+        debugs = loop.get_debug
+
+        def interrupted() -> bool:
+            loop.get_debug = debugs  # type: ignore[method-assign]
+            loop.call_soon(order.append, "soon")
+            return debugs()
+
+        loop.get_debug = interrupted  # type: ignore[method-assign]
+        try:
+            return begin(work(), copy_context())
+        finally:
+            del loop.get_debug
+
+    loop.run_until_complete(in_a_callback(loop, make))
+    assert order[0] == "first step"
+    assert set(order[1:]) == {"soon"}
+
+
 def test_somebody_elses_say_in_how_tasks_are_made_is_kept(loop: asyncio.AbstractEventLoop) -> None:
     """A task factory, a loop that is debugged: tasks are then made as they ask for."""
     loop.set_task_factory(lambda loop, work, **how: asyncio.Task(work, loop=loop, **how))
