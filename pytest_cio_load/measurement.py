@@ -150,14 +150,14 @@ class Measurement:
         times = (round((record.ended - record.began) * MICROSECONDS), round(record.paced * MICROSECONDS))
         self.recorder.call(
             record.operation,
-            iteration=iteration.index,
-            due=round(iteration.due * MICROSECONDS),
+            iteration=iteration.arrival.index,
+            due=iteration.arrival.due,
             times=times,
             attempts=record.attempts,
             # A call that its own iteration cancelled, by a timeout say, did not fail: what cancelled it is told by itself.
             error=None if record.error is not None and record.error.reason == CANCELLED else record.error,
             throttled=record.throttled,
-            ended=self.clock.now(),
+            ended=round(record.ended * MICROSECONDS),
             watched=record.attempts if watched else 0,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, CancelledError, InvalidStateError, current_task
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -31,9 +31,9 @@ class Coming(Generic[T]):
         self._loop = loop
         self._asyncio_future_blocking = False  # asyncio's mark of what its tasks can wait for
         self._callback: Callable[[Coming[T]], object] | None = None
-        self._context: Context | None = None
+        self._context: Any = None  # of whom to tell
         self._is_done = False
-        self._result: T | None = None
+        self._result: Any = None  # a T, once it is done
         self._why: CancelledError | None = None
 
     def __await__(self) -> Generator[Coming[T], None, T]:
@@ -55,7 +55,7 @@ class Coming(Generic[T]):
         if callback is not None:
             if current_task(self._loop) is None:
                 try:
-                    cast("Context", self._context).run(callback, self)
+                    self._context.run(callback, self)
                 except (KeyboardInterrupt, SystemExit) as error:
                     # Whoever gives is called by a loop, and uvloop would take it for a fault of the connection's, log it and go on.
                     self._loop.call_soon(_raise, error)
@@ -88,7 +88,8 @@ class Coming(Generic[T]):
             raise self._why
         if not self._is_done:
             raise InvalidStateError("result: got asked before it came; expected after; await it")
-        return cast("T", self._result)
+        result: T = self._result
+        return result
 
     def add_done_callback(self, callback: Callable[[Coming[T]], object], *, context: Context) -> None:
         """Whom to tell when it is done."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol, TypeVar, cast
 
 from pytest_cio_load.customerio.coming import Coming
-from pytest_cio_load.customerio.http1 import AnswerReader, NotHttp, Undecodable
+from pytest_cio_load.customerio.http1 import AnswerReader, Heads, NotHttp, Undecodable
 from pytest_cio_load.customerio.wire import Answer
 from pytest_cio_load.customerio.wire_reasons import GARBAGE, LOST, UNDECODABLE
 
@@ -29,18 +29,19 @@ class Connection(asyncio.Protocol):
     Args:
         keeper: is told when it is free, and when it has ended.
         loop: whose sockets it is on.
+        heads: of answers that were read lately, of all connections to the server.
 
     Attributes:
         is_usable: whether it may carry a request.
         came: the answer to come, or why there is none; None while no request is on it.
-        heard: when it was made, something last arrived, or a request was sent; seconds of the loop's clock.
+        heard: when it was made, a request was sent, or a part of its answer last arrived; seconds of the loop's clock.
         gone: done when it has ended.
     """
 
-    __slots__ = ("_keeper", "_reader", "came", "gone", "heard", "is_usable", "loop", "transport")
+    __slots__ = ("_heads", "_keeper", "_reader", "came", "gone", "heard", "is_usable", "loop", "transport")
 
-    def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
-        self._keeper, self.loop = keeper, loop
+    def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop, heads: Heads) -> None:
+        self._keeper, self.loop, self._heads = keeper, loop, heads
         self._reader: AnswerReader | None = None
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.came: Coming[Answer | str] | None = None
@@ -53,16 +54,12 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.heard = self.loop.time()
 
-    def is_fresh(self, seconds: float) -> bool:
-        """Whether it may carry a request, and was of use within so many *seconds*."""
-        return self.is_usable and self.loop.time() - self.heard < seconds
-
-    def ask(self, data: bytes) -> Coming[Answer | str]:
-        """Write a request. What comes is its answer, or the reason why there is none."""
+    def ask(self, data: bytes, now: float) -> Coming[Answer | str]:
+        """Write a request. What comes is its answer, or the reason why there is none. *now*: seconds of the loop's clock."""
         came: Coming[Answer | str] = Coming(self.loop)
         self.came = came
-        self._reader = AnswerReader()
-        self.heard = self.loop.time()
+        self._reader = AnswerReader(self._heads)
+        self.heard = now
         self.transport.write(data)
         return came
 
@@ -73,10 +70,11 @@ class Connection(asyncio.Protocol):
             # Nobody asked: what is on this connection can no longer be told apart.
             self.abort()
             return
-        self.heard = self.loop.time()
         try:
             if reader.feed(data):
                 self._finish(reader)
+            else:
+                self.heard = self.loop.time()
         except NotHttp:
             self.fail(GARBAGE)
 

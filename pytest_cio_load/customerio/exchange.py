@@ -39,9 +39,9 @@ AccessT = TypeVar("AccessT", bound=Access)
 WireT = TypeVar("WireT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # one of each call, and a frozen one takes four times as long to make
 class CallRecord:
-    """How one call went.
+    """How one call went; never changed.
 
     Attributes:
         operation: its name: ``identify``, ``track``, …
@@ -169,7 +169,7 @@ class Core(Generic[AccessT, WireT]):
         """Reserve, wait, send, read the answer; then done, or wait and again."""
         request = Request(operation.method, operation.path, operation.body)
         while True:
-            asked = now()
+            asked = tally.began if self._admit is None and not tally.attempts else now()
             bucket = self.bucket
             until_free = bucket.reserve(asked)
             if until_free:

@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 _HEAD_BYTES = 65_536
 _LINE_BYTES = 4_096
@@ -83,8 +83,18 @@ class _Next(Enum):
     NOTHING = "nothing"
 
 
+Heads: TypeAlias = dict[bytes, tuple[int, dict[bytes, bytes], bool, _Next, int]]
+"""Heads that were read lately, and what they came to: status, fields, whether the connection is kept, what follows and how many bytes of
+it. A server says the same for a second on end, until its date is another."""
+
+_HEADS = 16
+
+
 class AnswerReader:
     """Takes the bytes of one answer.
+
+    Args:
+        heads: those that were read lately, to be read no more.
 
     Attributes:
         status: of HTTP; 0 until the head has arrived.
@@ -92,9 +102,10 @@ class AnswerReader:
         keeps: whether the connection may carry another request afterwards.
     """
 
-    __slots__ = ("_fields", "_left", "_next", "_parts", "_pending", "keeps", "status")
+    __slots__ = ("_fields", "_heads", "_left", "_next", "_parts", "_pending", "keeps", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Heads) -> None:
+        self._heads = heads
         self._next = _Next.HEAD
         self._pending = b""
         self._parts: list[bytes] = []
@@ -179,13 +190,21 @@ class AnswerReader:
                     raise NotHttp
                 self._pending = data
                 return None
-            lines = data[:end].split(b"\r\n")
-            data = data[end + 4 :]
+            head, data = data[:end], data[end + 4 :]
+            known = self._heads.get(head)
+            if known is not None:
+                self._pending = b""
+                self.status, self._fields, self.keeps, self._next, self._left = known
+                return data
+            lines = head.split(b"\r\n")
             self._read_status(lines[0])
             if self.status >= 200:
                 self._pending = b""
                 self._read_fields(lines)
                 self._plan_body()
+                if len(self._heads) >= _HEADS:
+                    self._heads.clear()
+                self._heads[head] = (self.status, self._fields, self.keeps, self._next, self._left)
                 return data
 
     def _read_status(self, line: bytes) -> None:

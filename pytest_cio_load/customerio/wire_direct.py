@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
 from pytest_cio_load.customerio.connection import Connection, settle
+from pytest_cio_load.customerio.http1 import Heads
 from pytest_cio_load.customerio.wire import Answer, NoAnswer, Observe, Phase, Request
 from pytest_cio_load.customerio.wire_reasons import LOST, NO_CONNECTION, REFUSED, late_answer, late_connection, reason
 from pytest_cio_load.customerio.wire_setup import CONNECTIONS, TIMEOUT, check_timeout, headers_for, open_gate, trust_for
@@ -62,6 +63,7 @@ class DirectWire:
         # The last one used is the next: what stays at the bottom may grow old and be closed by the server.
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._heads: Heads = {}
         self._count = 0
         self._watch: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -69,14 +71,14 @@ class DirectWire:
     async def send(self, request: Request) -> Answer:
         """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
         gate = self._gate
-        if gate is None:
-            return await self._send(request)
-        gate.check(request.method, request.path)
-        passing = gate.enter()
-        try:
-            return await self._send(request)
-        finally:
-            Gate.leave(passing)
+        if gate is not None:
+            gate.check(request.method, request.path)
+            passing = gate.enter()
+            try:
+                return await self._send(request)
+            finally:
+                Gate.leave(passing)
+        return await self._send(request)
 
     async def warm(self, count: int) -> int:
         """Open connections ahead of need, so that no call has to wait for one.
@@ -139,15 +141,16 @@ class DirectWire:
                 data = data[:-2] + b"content-length: 0\r\n\r\n"
         else:
             data = f"{request.method} {path}{self._with_body}content-length: {len(body)}\r\n\r\n".encode("ascii") + body
-        idle = self._idle
+        idle, now = self._idle, asyncio.get_running_loop().time()
         while idle:
             connection = idle.pop()
-            if connection.is_fresh(_KEPT):
+            if connection.is_usable and now - connection.heard < _KEPT:
                 break
             connection.abort()
         else:
             connection = await self._another()
-        came = connection.ask(data)
+            now = connection.loop.time()
+        came = connection.ask(data, now)
         if self._watch is None:
             self._watch = connection.loop.call_later(self._timeout, self._look)
         try:
@@ -196,7 +199,7 @@ class DirectWire:
     async def _connect(self) -> Connection:
         self._loop = loop = self._loop or asyncio.get_running_loop()
         self._count += 1
-        connection = Connection(self, loop)
+        connection = Connection(self, loop, self._heads)
         why = ""
         try:
             async with asyncio.timeout(self._timeout):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_cio_load.customerio.http1 import AnswerReader, NotHttp, Undecodable
+from pytest_cio_load.customerio.http1 import AnswerReader, Heads, NotHttp, Undecodable
 
 
 def head(*lines: str, status: str = "HTTP/1.1 200 OK") -> bytes:
@@ -17,7 +17,7 @@ def head(*lines: str, status: str = "HTTP/1.1 200 OK") -> bytes:
 
 
 def fed(*pieces: bytes) -> tuple[AnswerReader, bool]:
-    reader = AnswerReader()
+    reader = AnswerReader({})
     done = False
     for piece in pieces:
         done = reader.feed(piece)
@@ -53,10 +53,22 @@ def test_a_sound_answer(data: bytes, status: int, body: bytes, keeps: bool) -> N
 @pytest.mark.parametrize(("data", "status", "body", "keeps"), SOUND)
 def test_byte_by_byte(data: bytes, status: int, body: bytes, keeps: bool) -> None:
     """The same; complete with the last byte and not before."""
-    reader = AnswerReader()
+    reader = AnswerReader({})
     states = [reader.feed(data[place : place + 1]) for place in range(len(data))]
     assert states == [False] * (len(data) - 1) + [True]
     assert (reader.status, reader.body(), reader.keeps) == (status, body, keeps)
+
+
+def test_heads_that_were_read_lately_mean_the_same() -> None:
+    """Every sound answer, three times round, with one memory for all; no more is kept than a few."""
+    heads: Heads = {}
+    for data, status, body, keeps in SOUND * 3:
+        reader = AnswerReader(heads)
+        assert reader.feed(data)
+        assert (reader.status, reader.body(), reader.keeps) == (status, body, keeps)
+    for number in range(100):
+        assert AnswerReader(heads).feed(head("content-length: 0", f"x: {number}"))
+    assert 0 < len(heads) <= 16
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.data())
