@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pytest_cio_load.metrics.timeline import Timeline
 
 _BATCH = 32
-"""So many are counted at once: enough to be fast, and so few that the load waits for it an eighth of a millisecond. Eight times as many take
-a third less for each, 1 % of a call, and at 4,000/s hold up one in a hundred iterations by half a millisecond."""
+"""So many are counted at once: enough to be fast, and so few that the load waits for it an eighth of a millisecond. Eight times as many
+take a third less for each, 1 % of a call, and at 4,000/s hold up one in a hundred iterations by half a millisecond."""
 
 
 class _Arrival(Protocol):
