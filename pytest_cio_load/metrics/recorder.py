@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 _BATCH = 32
 """So many iterations are counted at once: an eighth of a millisecond, in which nothing begins. More at once would be cheaper, and felt."""
 
-_LEFT = 16
-"""Calls are left to be counted after an iteration, until there are so many times as many."""
+_LEFT = 16  # times as many calls may be left to be counted
 
 
 class _Arrival(Protocol):
