@@ -157,7 +157,7 @@ class Measurement:
             # A call that its own iteration cancelled, by a timeout say, did not fail: what cancelled it is told by itself.
             error=None if record.error is not None and record.error.reason == CANCELLED else record.error,
             throttled=record.throttled,
-            ended=round(record.ended * MICROSECONDS),
+            ended=self.clock.now(),
             watched=record.attempts if watched else 0,
         )
 

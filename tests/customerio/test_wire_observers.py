@@ -202,13 +202,17 @@ def test_a_handshake_in_vain_is_told_too(engine: str, phase: str) -> None:
     told: list[tuple[str, float]] = []
 
     async def play() -> None:
-        server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        writers: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         wire = make_wire(Workspace("site", "key", url=url), engine, timeout=0.2, observe=lambda *phase: told.append(phase))
         with pytest.raises(NoAnswer):
             await wire.send(PUT)
         await wire.aclose()
         server.close()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
 
     asyncio.run(play())
     assert dict(told)[phase] >= 0.1
