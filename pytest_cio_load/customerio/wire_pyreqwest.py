@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import time
 from datetime import timedelta
@@ -80,11 +81,16 @@ class PyreqwestWire(_Pyreqwest):
         """Send once. Raises NoAnswer when the network fails, and GuardRefused when a test may not reach the server."""
         if _DOTS in request.path:
             return await self._literal().send(request)
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task is not None else 0
         try:
             response = await self._request(self._client, request).send()
             body = bytes(await response.bytes())
         except self._failures as error:
             raise NoAnswer(reason(error, self._timeout)) from None
+        if task is not None and task.cancelling() > cancelled:
+            # It had its answer in that very moment, and gives that instead: whoever waits for the task to end would wait on.
+            raise asyncio.CancelledError
         return Answer(response.status, AnyCase(response.headers), body)
 
     def _literal(self) -> HttpxWire:

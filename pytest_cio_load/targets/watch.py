@@ -59,6 +59,8 @@ class Watch:
     async def aclose(self) -> None:
         """Close the canary's connections; a run that was cut short is not waited for."""
         if self._task is not None:
+            # Told as well as cancelled: an engine that had its answer in that very moment may have swallowed the cancellation.
+            self._canary.stop()
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
